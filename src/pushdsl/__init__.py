@@ -1,0 +1,1 @@
+"""pushdsl: rules for inventory push."""

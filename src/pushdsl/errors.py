@@ -1,0 +1,89 @@
+"""What can go wrong and whom it is told: diagnostics for rule authors, one tree of exceptions for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pushdsl.source import Span
+
+Severity = Literal["error", "lint"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A replacement that is certain to remove the diagnostic: `text` instead of what `span` covers."""
+
+    span: Span
+    text: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing to say about a rule file. `span` is absent only where no file could be read."""
+
+    code: str
+    message: str
+    span: Span | None
+    help: str = ""
+    fix: Fix | None = None
+    severity: Severity = "error"
+    related: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with facts: the table's file, its line and column name where they are known."""
+
+    code: str
+    message: str
+    file: str
+    line: int | None = None
+    column: str = ""
+    help: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        place = self.file + (f":{self.line}" if self.line is not None else "")
+        return f"{place}: {self.message}" + (f" (column `{self.column}`)" if self.column else "")
+
+
+class PushdslError(Exception):
+    """Anything a user can act on; the command line prints it and exits with `exit_code`."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class RuleError(PushdslError):
+    """The rules do not check; carries every diagnostic of every file."""
+
+    exit_code = 3
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        count = sum(d.severity == "error" for d in diagnostics)
+        super().__init__(f"{count} error{'s' if count != 1 else ''} in the rules")
+        self.diagnostics = tuple(diagnostics)
+
+
+class FactsError(PushdslError):
+    """The facts cannot be used; carries every problem of every table."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        count = sum(p.severity == "error" for p in problems)
+        super().__init__(f"{count} error{'s' if count != 1 else ''} in the facts")
+        self.problems = tuple(problems)
+
+
+class SettingsError(PushdslError):
+    """`pushdsl.toml` or an environment variable it names is wrong or lacks something."""
+
+
+class RefusedPlan(PushdslError):
+    """`apply` will not carry out this plan: it is out of date, would empty the shops, or pushing is off."""

@@ -1,0 +1,1 @@
+"""The text of a rule file and its tree."""

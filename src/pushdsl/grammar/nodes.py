@@ -1,0 +1,397 @@
+"""The syntax tree: one frozen dataclass a construct, an example of its text above each.
+
+Spans do not count when trees are compared. Quantities are whole units, percentages parts per million,
+durations seconds; a named value (`let`) stands as a `Name` until the checker resolves it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pushdsl.source import SourceText, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    span: Span = field(compare=False, repr=False)
+
+
+# kl
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    text: str
+
+
+# "Beauty"
+@dataclass(frozen=True, slots=True)
+class Text(Node):
+    value: str
+
+
+# 20 units
+@dataclass(frozen=True, slots=True)
+class Quantity(Node):
+    units: int
+
+
+# 12.5%
+@dataclass(frozen=True, slots=True)
+class Percentage(Node):
+    ppm: int
+
+
+# 12 hours
+@dataclass(frozen=True, slots=True)
+class Duration(Node):
+    seconds: int
+
+
+QuantityValue = Quantity | Name
+PercentageValue = Percentage | Name
+DurationValue = Duration | Name
+
+# ---- selectors --------------------------------------------------------------------------------------
+
+
+# "BTY-0001"
+@dataclass(frozen=True, slots=True)
+class ExactSku(Node):
+    sku: str
+
+
+# like "BTY-*"
+@dataclass(frozen=True, slots=True)
+class Like(Node):
+    pattern: str
+
+
+# category "Beauty"
+@dataclass(frozen=True, slots=True)
+class Category(Node):
+    value: str
+
+
+# brand "Acme"
+@dataclass(frozen=True, slots=True)
+class Brand(Node):
+    value: str
+
+
+# tag "summer"
+@dataclass(frozen=True, slots=True)
+class Tag(Node):
+    value: str
+
+
+# listed on shopee_my
+@dataclass(frozen=True, slots=True)
+class ListedOn(Node):
+    store: Name
+
+
+# from "lists/clearance.csv"
+@dataclass(frozen=True, slots=True)
+class FromFile(Node):
+    path: str
+
+
+# beauty
+@dataclass(frozen=True, slots=True)
+class NamedSkus(Node):
+    name: Name
+
+
+# everything
+@dataclass(frozen=True, slots=True)
+class Everything(Node):
+    pass
+
+
+SelectorTerm = ExactSku | Like | Category | Brand | Tag | ListedOn | FromFile | NamedSkus | Everything
+
+
+# category "Beauty", "X-1" except like "*-OLD"
+@dataclass(frozen=True, slots=True)
+class Selector(Node):
+    include: tuple[SelectorTerm, ...]
+    exclude: tuple[SelectorTerm, ...]
+
+
+# shopee_my, malaysia except lazada_my
+@dataclass(frozen=True, slots=True)
+class StoreList(Node):
+    """`include` is empty for `all stores`."""
+
+    include: tuple[Name, ...]
+    exclude: tuple[Name, ...]
+    all_stores: bool = False
+
+
+# ---- declarations -----------------------------------------------------------------------------------
+
+
+# push edition 1
+@dataclass(frozen=True, slots=True)
+class Edition(Node):
+    number: int
+
+
+# use "shared/warehouses.push"
+@dataclass(frozen=True, slots=True)
+class Use(Node):
+    path: Text
+
+
+# warehouse kl "Kuala Lumpur"
+@dataclass(frozen=True, slots=True)
+class Warehouse(Node):
+    name: Name
+    label: Text | None
+
+
+# account "main"
+@dataclass(frozen=True, slots=True)
+class Account(Node):
+    key: Text
+
+
+# region "MY"
+@dataclass(frozen=True, slots=True)
+class Region(Node):
+    value: Text
+
+
+# choice
+@dataclass(frozen=True, slots=True)
+class Choice(Node):
+    pass
+
+
+# location kl, jb -> "MY-01"    location all warehouses -> "MY-01"
+@dataclass(frozen=True, slots=True)
+class LocationMapping(Node):
+    """`warehouses` is empty and `all_warehouses` set for `all warehouses`; `exclude` holds what `except` takes away."""
+
+    warehouses: tuple[Name, ...]
+    exclude: tuple[Name, ...]
+    all_warehouses: bool
+    location: Text
+
+
+StoreStatement = Account | Region | Choice | LocationMapping
+
+
+# store shopee_my on shopee { region "MY" }
+@dataclass(frozen=True, slots=True)
+class Store(Node):
+    name: Name
+    platform: Name
+    statements: tuple[StoreStatement, ...]
+
+
+# group malaysia = shopee_my, lazada_my
+@dataclass(frozen=True, slots=True)
+class Group(Node):
+    name: Name
+    members: StoreList
+
+
+# skus beauty = category "Beauty"
+@dataclass(frozen=True, slots=True)
+class Skus(Node):
+    name: Name
+    selector: Selector
+
+
+# let safety = 20 units
+@dataclass(frozen=True, slots=True)
+class Let(Node):
+    name: Name
+    value: Quantity | Percentage | Duration
+
+
+# ---- rule statements --------------------------------------------------------------------------------
+
+
+# for category "Beauty"
+@dataclass(frozen=True, slots=True)
+class For(Node):
+    selector: Selector
+
+
+# to shopee_my, malaysia except lazada_my
+@dataclass(frozen=True, slots=True)
+class To(Node):
+    stores: StoreList
+
+
+# during "2026-11-11 00:00" to "2026-11-12 00:00" in "Asia/Manila"
+@dataclass(frozen=True, slots=True)
+class During(Node):
+    start: Text
+    end: Text
+    zone: Text
+
+
+# 50% of jb    kl
+@dataclass(frozen=True, slots=True)
+class Share(Node):
+    """`percentage` is None where only the name stands (100%)."""
+
+    percentage: PercentageValue | None
+    name: Name
+
+
+# take 100% of kl, 50% of jb    take 50% of all warehouses except hub
+@dataclass(frozen=True, slots=True)
+class Take(Node):
+    """For `all warehouses` the shares are empty and `all_percentage` holds its percentage (None: 100%)."""
+
+    shares: tuple[Share, ...]
+    all_warehouses: bool
+    all_percentage: PercentageValue | None
+    exclude: tuple[Name, ...]
+
+
+# keep back 5 units    keep back safety stock
+@dataclass(frozen=True, slots=True)
+class KeepBack(Node):
+    """`amount` is None for `safety stock`."""
+
+    amount: QuantityValue | None
+
+
+# push 80%    push 100% plus 200 units even at zero
+@dataclass(frozen=True, slots=True)
+class Push(Node):
+    percentage: PercentageValue
+    plus: QuantityValue | None
+    even_at_zero: bool
+
+
+# push exactly 999 units
+@dataclass(frozen=True, slots=True)
+class PushExactly(Node):
+    amount: QuantityValue
+
+
+# split shopee_my 60%, lazada_my 40%
+@dataclass(frozen=True, slots=True)
+class Split(Node):
+    shares: tuple[Share, ...]
+
+
+# at most 500 units
+@dataclass(frozen=True, slots=True)
+class AtMost(Node):
+    amount: QuantityValue
+
+
+# at least 3 units
+@dataclass(frozen=True, slots=True)
+class AtLeast(Node):
+    amount: QuantityValue
+
+
+# hide below 3 units
+@dataclass(frozen=True, slots=True)
+class HideBelow(Node):
+    amount: QuantityValue
+
+
+# below 10 units only shopee_my
+@dataclass(frozen=True, slots=True)
+class Below(Node):
+    threshold: QuantityValue
+    only: tuple[Name, ...]
+
+
+# open at 5 units
+@dataclass(frozen=True, slots=True)
+class OpenAt(Node):
+    amount: QuantityValue
+
+
+# close above 50 units
+@dataclass(frozen=True, slots=True)
+class CloseAbove(Node):
+    amount: QuantityValue
+
+
+# add 30 units
+@dataclass(frozen=True, slots=True)
+class Add(Node):
+    amount: QuantityValue
+
+
+# ship in 7 days
+@dataclass(frozen=True, slots=True)
+class ShipIn(Node):
+    duration: DurationValue
+
+
+PreorderStatement = OpenAt | CloseAbove | Add | ShipIn
+
+
+# preorder { open at 5 units ... }
+@dataclass(frozen=True, slots=True)
+class Preorder(Node):
+    """The statements as written: the checker names what is missing or stands twice."""
+
+    statements: tuple[PreorderStatement, ...]
+
+
+# increase only
+@dataclass(frozen=True, slots=True)
+class IncreaseOnly(Node):
+    pass
+
+
+# above 1000 units every 12 hours unless it falls by 10%
+@dataclass(frozen=True, slots=True)
+class Above(Node):
+    threshold: QuantityValue
+    every: DurationValue
+    unless_falls_by: PercentageValue | None
+
+
+# disabled
+@dataclass(frozen=True, slots=True)
+class Disabled(Node):
+    pass
+
+
+RuleStatement = (
+    For | To | During | Take | KeepBack | Push | PushExactly | Split | AtMost | AtLeast | HideBelow | Below | Preorder
+    | IncreaseOnly | Above | Disabled
+)  # fmt: skip
+
+
+# rule "A" overrides "B", "C" { ... }
+@dataclass(frozen=True, slots=True)
+class Rule(Node):
+    """`head` covers `rule "A"` and its overrides, for messages about the rule as a whole."""
+
+    name: Text
+    overrides: tuple[Text, ...]
+    statements: tuple[RuleStatement, ...]
+    head: Span = field(compare=False, repr=False)
+
+
+# promise never oversell    test "…" { … }
+@dataclass(frozen=True, slots=True)
+class Later(Node):
+    """A `promise` or `test`: the parser accepts it, nothing reads it yet."""
+
+    kind: str
+
+
+Declaration = Edition | Use | Warehouse | Store | Group | Skus | Let | Rule | Later
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """All declarations of one file, in their order."""
+
+    source: SourceText
+    declarations: tuple[Declaration, ...]

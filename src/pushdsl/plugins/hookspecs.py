@@ -1,0 +1,18 @@
+"""The one hook: a distribution hands over its platforms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from pushdsl.plugins.platform import Platform
+
+hookspec = pluggy.HookspecMarker("pushdsl")
+hookimpl = pluggy.HookimplMarker("pushdsl")
+
+
+@hookspec
+def pushdsl_platforms() -> list[Platform]:  # type: ignore[empty-body]  # a specification has no body
+    """The platforms of this distribution. Called once a process; nothing may be fetched or opened here."""
