@@ -245,8 +245,28 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedLive:
+    """What the store of record knows of every cell, as parallel lists; facts that it knows replace the `live` table's.
+
+    `quantity`, `reserved`, `days` and `confirmed_at` (milliseconds since 1970 UTC) are None where unknown.
+    """
+
+    store: list[str]
+    store_sku: list[str]
+    location: list[str]
+    quantity: list[int | None]
+    reserved: list[int | None]
+    preorder: list[bool]
+    days: list[int | None]
+    confirmed_at: list[int | None]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One push of one cell, as kept. `before` and `quantity` are pieces of the listing; times are UTC."""
+    """One push of one cell, as kept. `before` and `quantity` are pieces of the listing; times are UTC.
+
+    `count` is how many triggers this record stands for: skipped ones of the same cause are folded into one.
+    """
 
     id: int
     key: CellKey
@@ -263,3 +283,4 @@ class Record:
     kind: str
     created_at: datetime
     finished_at: datetime | None
+    count: int = 1
