@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -284,3 +284,15 @@ class Record:
     created_at: datetime
     finished_at: datetime | None
     count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every cell shall show, why, and what will be done about it; `cells` by store, store SKU, location."""
+
+    at: datetime
+    rules_sha256: str
+    facts_sha256: str
+    summary: Mapping[Action, int]
+    cells: Sequence[PlannedCell]
+    problems: tuple[PlanProblem, ...]

@@ -1,0 +1,200 @@
+"""Rules, facts and a time in; which rule has each listing out: selectors, windows, overriding, blocked listings."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import reduce
+
+import numpy as np
+
+from pushdsl.model import ABSENT, Facts, Integers, PlanProblem
+from pushdsl.rules import CheckedRule, CheckedRules, SkuSet, SkuTerm
+
+NO_RULE, CONTESTED = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The rule of every listing row, as an index into the rules; or NO_RULE, or CONTESTED (names in `contested`)."""
+
+    owner: Integers
+    contested: Mapping[int, tuple[str, ...]]
+    problems: tuple[PlanProblem, ...]
+
+
+def claim(rules: CheckedRules, facts: Facts, at: datetime) -> Claims:
+    """Gives each active, mapped listing to the one rule above all others that match it."""
+    index = _ListingsBySku.of(facts)
+    rows, claimants = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    problems: list[PlanProblem] = []
+    for number, rule in enumerate(rules.rules):
+        if rule.disabled or not _in_window(rule, at):
+            continue
+        claimed = index.rows_of(_select(rule.skus, facts, index), rule.stores)
+        rows.append(claimed)
+        claimants.append(np.full(len(claimed), number, np.int64))
+        problems.extend(_missing_names(rule, facts))
+    owner, contested = _settle(np.concatenate(rows), np.concatenate(claimants), rules.rules, len(facts.listings.sku))
+    return Claims(owner, contested, tuple(dict.fromkeys(problems)))
+
+
+def _in_window(rule: CheckedRule, at: datetime) -> bool:
+    return rule.window is None or rule.window[0] <= at < rule.window[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _ListingsBySku:
+    """Rows of the active, mapped listings in SKU order: those of SKU `i` are `rows[starts[i]:starts[i + 1]]`."""
+
+    facts: Facts
+    rows: Integers
+    starts: Integers
+
+    @staticmethod
+    def of(facts: Facts) -> _ListingsBySku:
+        listings = facts.listings
+        eligible = np.flatnonzero(listings.active & (listings.sku != ABSENT))
+        rows = eligible[np.argsort(listings.sku[eligible], kind="stable")]
+        starts = np.searchsorted(listings.sku[rows], np.arange(len(facts.skus) + 1))
+        return _ListingsBySku(facts, rows, starts)
+
+    def rows_of(self, skus: Integers, stores: Iterable[str]) -> Integers:
+        """Rows of the listings of these SKUs in these stores."""
+        counts = self.starts[skus + 1] - self.starts[skus]
+        rows = self.rows[ranges(self.starts[skus], counts)]
+        wanted = np.isin(np.array(self.facts.stores, dtype=object), list(stores))
+        kept: Integers = rows[wanted[self.facts.listings.store[rows]]] if len(rows) else rows
+        return kept
+
+    def skus_listed_on(self, stores: Iterable[str]) -> Integers:
+        everything = np.arange(len(self.facts.skus))
+        return np.unique(self.facts.listings.sku[self.rows_of(everything, stores)])
+
+
+def ranges(starts: Integers, counts: Integers) -> Integers:
+    """start, start + 1, … for each start, `count` of them, one after the other."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.repeat(starts - (ends - counts), counts) + np.arange(total)
+
+
+def _select(skus: SkuSet, facts: Facts, index: _ListingsBySku) -> Integers:
+    """Sorted indexes of the SKUs that a selector names."""
+    chosen = _union(skus.terms, facts, index)
+    return np.setdiff1d(chosen, _union(skus.except_, facts, index), assume_unique=True) if skus.except_ else chosen
+
+
+def _union(terms: Sequence[SkuTerm | SkuSet], facts: Facts, index: _ListingsBySku) -> Integers:
+    parts = [_select(t, facts, index) if isinstance(t, SkuSet) else _term(t, facts, index) for t in terms]
+    return reduce(np.union1d, parts) if parts else np.empty(0, np.int64)
+
+
+def _term(term: SkuTerm, facts: Facts, index: _ListingsBySku) -> Integers:
+    empty: Integers = np.empty(0, np.int64)
+    match term.kind:
+        case "exact":
+            return np.unique(np.array([facts.sku_index[v] for v in term.values if v in facts.sku_index], np.int64))
+        case "like":
+            return _matching(term.values[0], facts.skus)
+        case "category":
+            return facts.categories.get(term.values[0], empty)
+        case "brand":
+            return facts.brands.get(term.values[0], empty)
+        case "tag":
+            return facts.tags.get(term.values[0], empty)
+        case "listed":
+            return index.skus_listed_on(term.values)
+        case "everything":
+            return np.arange(len(facts.skus), dtype=np.int64)
+        case _:
+            raise AssertionError(term.kind)
+
+
+def _matching(pattern: str, skus: Sequence[str]) -> Integers:
+    """Indexes of the SKUs that a glob matches; only those with its literal beginning are looked at."""
+    beginning = re.split(r"[*?]", pattern, maxsplit=1)[0]
+    first = bisect_left(skus, beginning)
+    last = bisect_left(skus, beginning + chr(0x10FFFF)) if beginning else len(skus)
+    expression = "".join({"*": ".*", "?": "."}.get(c) or re.escape(c) for c in pattern)
+    matches = re.compile(expression, re.DOTALL).fullmatch
+    return np.array([i for i in range(first, last) if matches(skus[i])], np.int64)
+
+
+def _settle(
+    rows: Integers, claimants: Integers, rules: Sequence[CheckedRule], listings: int
+) -> tuple[Integers, dict[int, tuple[str, ...]]]:
+    """The owner of every listing. Listings that the same rules claim are settled together."""
+    owner = np.full(listings, NO_RULE, np.int64)
+    order = np.argsort(rows, kind="stable")
+    rows, claimants = rows[order], claimants[order]
+    claimed, first, count = np.unique(rows, return_index=True, return_counts=True)
+    owner[claimed] = claimants[first]
+
+    several = count > 1
+    claimed, first, count = claimed[several], first[several], count[several]
+    company = claimants[first]
+    depth = 1
+    while (more := count > depth).any():
+        pair = company * len(rules) + np.where(more, claimants[np.minimum(first + depth, len(rows) - 1)] + 1, 0)
+        _, company = np.unique(pair, return_inverse=True)
+        company, depth = company + len(rules), depth + 1
+
+    contested: dict[int, tuple[str, ...]] = {}
+    _, example, members = np.unique(company, return_index=True, return_inverse=True)
+    for kind, at in enumerate(example):
+        rivals = [int(r) for r in claimants[first[at] : first[at] + count[at]]]
+        together = claimed[members == kind]
+        winners = _undefeated(rivals, rules)
+        owner[together] = winners[0] if len(winners) == 1 else CONTESTED
+        if len(winners) > 1:
+            names = tuple(rules[w].name for w in winners)
+            contested.update((int(row), names) for row in together)
+    return owner, contested
+
+
+def _undefeated(rivals: Sequence[int], rules: Sequence[CheckedRule]) -> list[int]:
+    """The rules that no other of these overrides; a single one is above all the rest."""
+    beaten = frozenset().union(*(rules[r].overrides for r in rivals))
+    return [r for r in rivals if rules[r].name not in beaten]
+
+
+def _missing_names(rule: CheckedRule, facts: Facts) -> Iterable[PlanProblem]:
+    """Literal SKUs, categories, brands and tags that the facts do not have, with the nearest that they do."""
+    for term in _terms(rule.skus):
+        match term.kind:
+            case "exact":
+                for sku in term.values:
+                    if sku not in facts.sku_index:
+                        near = get_close_matches(sku, _neighbours(sku, facts.skus), n=1)
+                        yield _missing("PUSH505", "SKU", sku, near, term, rule)
+            case "category" | "brand" | "tag" as kind:
+                known = {"category": facts.categories, "brand": facts.brands, "tag": facts.tags}[kind]
+                if term.values[0] not in known:
+                    near = get_close_matches(term.values[0], known, n=1)
+                    yield _missing("PUSH506", kind, term.values[0], near, term, rule)
+            case _:
+                pass
+
+
+def _missing(code: str, kind: str, name: str, near: Sequence[str], term: SkuTerm, rule: CheckedRule) -> PlanProblem:
+    hint = f", did you mean `{near[0]}`?" if near else ""
+    return PlanProblem(code, f"no {kind} `{name}` in the facts (rule `{rule.name}`, {term.span}){hint}")
+
+
+def _neighbours(sku: str, skus: Sequence[str]) -> Sequence[str]:
+    """SKUs around the place where this one would stand: comparing with all of a million would take seconds."""
+    at = bisect_left(skus, sku)
+    return skus[max(0, at - 500) : at + 500]
+
+
+def _terms(skus: SkuSet) -> Iterable[SkuTerm]:
+    for term in (*skus.terms, *skus.except_):
+        if isinstance(term, SkuSet):
+            yield from _terms(term)
+        else:
+            yield term

@@ -1,0 +1,368 @@
+"""Checked rules, facts, the stores' limits and a time in; a Plan out.
+
+Columns for many cells, Python integers for one (`explain`): both run the same ladder over the same cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any, overload
+
+import numpy as np
+
+from pushdsl.bounds import prove
+from pushdsl.cells import Cells, Columns, Gathered, Limits, cells_of
+from pushdsl.claims import CONTESTED, NO_RULE, Claims, claim
+from pushdsl.interpreter import BLOCKED, Integers, Shape, Steps, ladder
+from pushdsl.model import (
+    ABSENT,
+    ACTIONS,
+    PACK_MAX,
+    QUANTITY_MAX,
+    Action,
+    Facts,
+    Mode,
+    Plan,
+    PlannedCell,
+    PlanProblem,
+)  # fmt: skip
+from pushdsl.rules import CheckedRule, CheckedRules
+from pushdsl.why import (
+    ABOVE_MAXIMUM,
+    BIT,
+    LIVE_MISSING,
+    UNKNOWN_STOCK,
+    action_text,
+    blocked_text,
+    contested_text,
+    effects_text,
+)  # fmt: skip
+
+BLOCK = 16_384
+"""Cells a pass of the ladder: small enough that its columns stay in the processor's cache."""
+
+
+def plan(rules: CheckedRules, facts: Facts, limits: Mapping[str, Limits], at: datetime) -> Plan:
+    """The quantity of every cell and what to do about it. `limits` has every store of the rules by name."""
+    _check_bounds(facts)
+    claims = claim(rules, facts, at)
+    cells = cells_of(rules, facts, limits, claims, at, np.arange(len(facts.listings.sku)))
+    results = _run(cells)
+    planned = PlannedCells(rules, facts, claims, cells, results)
+    counts = np.bincount(results.action, minlength=len(ACTIONS))
+    return Plan(
+        at=at,
+        rules_sha256=rules.sha256,
+        facts_sha256=facts.sha256,
+        summary={action: int(counts[k]) for k, action in enumerate(ACTIONS)},
+        cells=planned,
+        problems=(*claims.problems, *_problems(rules, facts, claims, cells, results)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The ladder of one cell. `steps` is None where two rules contest the listing; numbers as in `Steps`."""
+
+    cell: PlannedCell
+    rule: CheckedRule | None
+    steps: Steps | None
+    pack: int
+
+
+def explain(
+    rules: CheckedRules, facts: Facts, limits: Mapping[str, Limits], at: datetime, store: str, store_sku: str
+) -> list[Explanation]:
+    """The ladder of every cell of one listing over Python integers; empty where the listing has no cell."""
+    listings = facts.listings
+    rows = [
+        k for k, sku in enumerate(listings.store_sku)
+        if sku == store_sku and facts.stores[int(listings.store[k])] == store
+    ]  # fmt: skip
+    claims = claim(rules, facts, at)
+    cells = cells_of(rules, facts, limits, claims, at, np.array(rows, np.int64))
+    planned = PlannedCells(rules, facts, claims, cells, _run(cells))
+    explained = []
+    for k, cell in enumerate(planned):
+        setting = int(cells.setting[k])
+        if setting == ABSENT:
+            explained.append(Explanation(cell, None, None, 1))
+            continue
+        numbers = integers_of(cells, k)
+        steps = ladder(Integers, cells.settings[setting].shape, numbers, numbers)
+        rule = rules.rules[cells.settings[setting].rule]
+        explained.append(Explanation(cell, rule, steps, numbers.pack))
+    return explained
+
+
+def integers_of(cells: Cells, row: int) -> Any:  # the rule's numbers and the cell's facts, as the ladder reads them
+    """All that the ladder asks about one cell, as Python integers and truths."""
+    return SimpleNamespace(
+        **{name: column[cells.axes[axis][row]].item() for name, (column, axis) in cells.columns.items()}
+    )
+
+
+def _check_bounds(facts: Facts) -> None:
+    """INVARIANT: no number is outside what `bounds` proved safe for 64 bits. The readers refuse such facts first."""
+    if facts.stock.quantity.size:
+        assert facts.stock.quantity.min() >= -2 * QUANTITY_MAX
+        assert facts.stock.quantity.max() <= QUANTITY_MAX
+        assert facts.stock.safety.max() <= QUANTITY_MAX
+    if len(facts.listings.pack):
+        assert facts.listings.pack.min() >= 1
+        assert facts.listings.pack.max() <= PACK_MAX
+        assert facts.listings.max_quantity.max() <= QUANTITY_MAX
+    if len(facts.live.quantity):
+        assert max(facts.live.quantity.max(), facts.live.reserved.max()) <= QUANTITY_MAX
+
+
+# ---- columns ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """The ladder's answers, one row a cell; `effects` are bits of `why.BIT`, `blocked` a reason of `why` or 0."""
+
+    quantity: Any  # numpy columns, as in model
+    open: Any
+    days: Any
+    action: Any
+    effects: Any
+    blocked: Any
+
+
+def _run(cells: Cells) -> _Results:
+    """Runs the ladder, shape by shape, in blocks."""
+    size = len(cells)
+    results = _Results(
+        np.zeros(size, np.int64), np.zeros(size, bool), np.full(size, ABSENT, np.int64),
+        np.full(size, BLOCKED, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int64),
+    )  # fmt: skip
+    shapes = sorted({setting.shape for setting in cells.settings}, key=repr)
+    shape_of_setting = np.array([shapes.index(s.shape) for s in cells.settings] + [ABSENT], np.int64)
+    shape_of_cell = shape_of_setting[cells.setting]
+    for number, shape in enumerate(shapes):
+        _prove_once(shape)
+        rows = np.flatnonzero(shape_of_cell == number)
+        for start in range(0, len(rows), BLOCK):
+            _run_block(cells, shape, rows[start : start + BLOCK], results)
+    return results
+
+
+_prove_once = lru_cache(maxsize=None)(prove)
+
+
+def _run_block(cells: Cells, shape: Shape, rows: Any, results: _Results) -> None:
+    gathered = Gathered(cells, rows)
+    steps = ladder(Columns, shape, gathered, gathered)
+    results.quantity[rows] = steps.quantity
+    results.open[rows] = steps.open
+    results.days[rows] = steps.days
+    results.action[rows] = steps.action
+    results.effects[rows] = _effects(shape, steps, gathered)
+    results.blocked[rows] = _blocked(shape, steps, gathered)
+
+
+def _effects(shape: Shape, steps: Steps, cell: Any) -> Any:
+    """Which statements changed the number, as bits."""
+    effects: Any = 0
+
+    def changed(name: str, before: Any, after: Any) -> None:
+        nonlocal effects
+        effects = effects + np.where(before != after, BIT[name], 0)
+
+    if shape.take and not shape.exactly:
+        changed("take", steps.available * 1_000_000, steps.take)
+    if shape.keep_back:
+        changed("keep_back", steps.take, steps.keep_back)
+    if shape.exactly:
+        effects = effects + BIT["push"]
+    else:
+        whole = np.floor_divide(steps.keep_back, cell.pack * 1_000_000)
+        changed("push", whole, steps.push)
+    changed("at_most", steps.push, steps.at_most)
+    changed("at_least", steps.at_most, steps.at_least)
+    changed("hide_below", steps.at_least, steps.hide_below)
+    changed("low_stock", steps.hide_below, steps.low_stock)
+    changed("preorder", steps.low_stock, steps.preorder)
+    changed("reserve", steps.preorder, steps.reserve)
+    changed("platform", steps.reserve, steps.platform)
+    changed("increase_only", steps.platform, steps.quantity)
+    return np.where(steps.unlimited, BIT["unlimited"] + (effects & BIT["increase_only"]), effects)
+
+
+def _blocked(shape: Shape, steps: Steps, cell: Any) -> Any:
+    reason: Any = np.where(steps.above_maximum, ABOVE_MAXIMUM, 0)
+    reason = np.where(steps.live_missing, LIVE_MISSING, reason)
+    return np.where(np.logical_not(cell.known), UNKNOWN_STOCK, reason) if shape.take else reason
+
+
+# ---- cells as values --------------------------------------------------------------------------------
+
+
+class PlannedCells(Sequence[PlannedCell]):
+    """The cells of a plan. Kept as columns; a PlannedCell is made when one is looked at."""
+
+    def __init__(
+        self, rules: CheckedRules, facts: Facts, claims: Claims, cells: Cells, results: _Results, rows: Any = None
+    ) -> None:
+        self._rules, self._facts, self._claims = rules, facts, claims
+        self._cells, self._results = cells, results
+        self._rows = np.arange(len(cells)) if rows is None else rows
+        self._texts: dict[tuple[int, int], str] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedCell: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[PlannedCell]: ...
+    def __getitem__(self, index: int | slice) -> PlannedCell | Sequence[PlannedCell]:
+        if isinstance(index, slice):
+            return self._part(self._rows[index])
+        return next(self._make(self._rows[index : index + 1 or None]))
+
+    def __iter__(self) -> Iterator[PlannedCell]:
+        for start in range(0, len(self._rows), BLOCK):
+            yield from self._make(self._rows[start : start + BLOCK])
+
+    def having(self, *actions: Action) -> Sequence[PlannedCell]:
+        """The cells with one of these actions, without looking at the others one by one."""
+        codes = [ACTIONS.index(action) for action in actions]
+        return self._part(self._rows[np.isin(self._results.action[self._rows], codes)])
+
+    def _part(self, rows: Any) -> PlannedCells:
+        return PlannedCells(self._rules, self._facts, self._claims, self._cells, self._results, rows)
+
+    def _make(self, rows: Any) -> Iterator[PlannedCell]:
+        cells, facts, results = self._cells, self._facts, self._results
+        listing = cells.listing[rows]
+
+        def column(name: str) -> list[Any]:
+            values, axis = cells.columns[name]
+            return values[cells.axes[axis][rows]].tolist()  # type: ignore[no-any-return]  # numpy gives Any
+
+        for at, store, location, sku, setting, available, quantity, is_open, days, live, known, was, action, effects, \
+                blocked in zip(
+            listing.tolist(), facts.listings.store[listing].tolist(), cells.location[rows].tolist(),
+            facts.listings.sku[listing].tolist(), cells.setting[rows].tolist(), column("available"),
+            results.quantity[rows].tolist(), results.open[rows].tolist(), results.days[rows].tolist(),
+            column("live"), column("live_known"), column("was_open"), results.action[rows].tolist(),
+            results.effects[rows].tolist(), results.blocked[rows].tolist(), strict=True,
+        ):  # fmt: skip
+            name: Action = ACTIONS[action]
+            shown = live if known else None
+            mode: Mode = "preorder" if (was if name == "blocked" else is_open) else "normal"
+            rule = self._rules.rules[cells.settings[setting].rule] if setting >= 0 else None
+            if rule is None:
+                why = contested_text(self._claims.contested[at])
+            elif name == "blocked":
+                why = blocked_text(blocked, facts.stores[store])
+            else:
+                why = self._why(rule, setting, effects, available) + action_text(name, shown, was, is_open)
+            with_take = rule is not None and rule.take is not None and blocked != UNKNOWN_STOCK
+            yield PlannedCell(
+                store=facts.stores[store],
+                store_sku=facts.listings.store_sku[at],
+                location=cells.location_names[location],
+                sku=facts.skus[sku],
+                rule=rule.name if rule else None,
+                available=available if with_take else None,
+                quantity=None if name == "blocked" else quantity,
+                mode=mode,
+                days=None if days == ABSENT or name == "blocked" else days,
+                live=shown,
+                action=name,
+                why=why,
+            )
+
+    def _why(self, rule: CheckedRule, setting: int, effects: int, available: int) -> str:
+        key = (setting, effects)
+        text = self._texts.get(key)
+        if text is None:
+            words = effects_text(rule, self._cells.settings[setting], effects)
+            text = self._texts[key] = f"{words}; " if words else ""
+        return f"{available} available; {text}" if rule.take is not None else text
+
+
+# ---- problems ---------------------------------------------------------------------------------------
+
+
+def _problems(
+    rules: CheckedRules, facts: Facts, claims: Claims, cells: Cells, results: _Results
+) -> Iterator[PlanProblem]:
+    """What a person should know and no cell says, in the order of the listings."""
+    yield from _about_warehouses(rules, facts)
+    yield from _about_stores(rules, facts)
+    with_cells = np.zeros(len(facts.listings.sku), bool)
+    with_cells[cells.listing] = True
+    declared = np.array([store in rules.stores for store in facts.stores] or [True], bool)
+    for row in np.flatnonzero(~with_cells & declared[facts.listings.store]).tolist():
+        code, message = _why_no_cell(facts, claims, rules, row)
+        store = facts.stores[int(facts.listings.store[row])]
+        yield PlanProblem(code, message, store, facts.listings.store_sku[row])
+    yield from _about_days(facts, cells, results)
+    yield from _about_locations(rules, facts)
+
+
+def _why_no_cell(facts: Facts, claims: Claims, rules: CheckedRules, row: int) -> tuple[str, str]:
+    if facts.listings.sku[row] == ABSENT:
+        return "PUSH501", "mapped to no merchant SKU, so not pushed"
+    if not facts.listings.active[row]:
+        return "PUSH502", "not active, so not pushed"
+    if claims.owner[row] == NO_RULE:
+        return "PUSH500", "no rule covers this listing, so not pushed"
+    if claims.owner[row] == CONTESTED:
+        return "PUSH503", contested_text(claims.contested[row]) + ", and no location of it is mapped"
+    rule = rules.rules[int(claims.owner[row])].name
+    return "PUSH503", f"enabled at no location that the warehouses of rule `{rule}` feed, so not pushed"
+
+
+def _about_warehouses(rules: CheckedRules, facts: Facts) -> Iterator[PlanProblem]:
+    taken = {w: rule.name for rule in rules.rules if not rule.disabled for w in rule.take or {}}
+    for warehouse in sorted(set(taken) - set(facts.warehouses)):
+        yield PlanProblem("PUSH507", f"no stock row for warehouse `{warehouse}`, which rule `{taken[warehouse]}` takes")
+    for warehouse in sorted(set(facts.warehouses) - set(rules.warehouses)):
+        yield PlanProblem("PUSH507", f"warehouse `{warehouse}` of the facts is not declared in the rules")
+
+
+def _about_stores(rules: CheckedRules, facts: Facts) -> Iterator[PlanProblem]:
+    for number, store in enumerate(facts.stores):
+        if store not in rules.stores:
+            count = int((facts.listings.store == number).sum())
+            listings = f"{count} listing{'s' if count != 1 else ''}"
+            yield PlanProblem("PUSH508", f"{listings} of store `{store}`, which the rules do not declare", store)
+
+
+def _about_days(facts: Facts, cells: Cells, results: _Results) -> Iterator[PlanProblem]:
+    unknown = results.open & (results.days == ABSENT) & (results.action != BLOCKED)
+    for row in np.flatnonzero(unknown):
+        listing = int(cells.listing[row])
+        store = facts.stores[int(facts.listings.store[listing])]
+        message = "in pre-order without days to ship: no range is known for this listing"
+        yield PlanProblem("PUSH504", message, store, facts.listings.store_sku[listing])
+
+
+def _about_locations(rules: CheckedRules, facts: Facts) -> Iterator[PlanProblem]:
+    """Location names in the facts that the store does not map: never written, and said so once for each name."""
+    mapped = {store.name: {location.name for location in store.locations} for store in rules.stores.values()}
+    strange: dict[tuple[str, str], str] = {}
+    for row, names in enumerate(facts.listings.locations):
+        if names is None:
+            continue
+        store = facts.stores[int(facts.listings.store[row])]
+        for name in names:
+            if store in mapped and name not in mapped[store]:
+                strange.setdefault((store, name), facts.listings.store_sku[row])
+    for listing, name in zip(facts.live.listing.tolist(), facts.live.location, strict=True):
+        store = facts.stores[int(facts.listings.store[listing])]
+        if store in mapped and name not in mapped[store]:
+            strange.setdefault((store, name), facts.listings.store_sku[listing])
+    for (store, name), store_sku in sorted(strange.items()):
+        shown = f"location `{name}`" if name else "the unnamed location"
+        yield PlanProblem("PUSH509", f"{shown} is not mapped in store `{store}`, so never written", store, store_sku)
