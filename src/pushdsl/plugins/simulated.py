@@ -1,0 +1,237 @@
+"""A platform whose shops live in memory: for trying rules without a marketplace, and as a pattern for plugins.
+
+What a real platform keeps on its servers, `Shops` keeps here; everything else is as a plugin should be: no state
+between calls, no retries, one outcome for every cell.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from pushdsl.model import QUANTITY_MAX, Store
+from pushdsl.plugins.hookspecs import hookimpl
+from pushdsl.plugins.platform import (
+    Batch,
+    Capabilities,
+    CellPush,
+    Confirmed,
+    Event,
+    Fault,
+    ListingRef,
+    NotShown,
+    Outcome,
+    Platform,
+    Query,
+    ReadResult,
+    Refused,
+    Sandbox,
+    Shown,
+    Temporary,
+    Unauthorized,
+    Unknown,
+    WebhookRequest,
+)
+
+PREORDER_DAYS = (7, 30)
+
+
+@hookimpl
+def pushdsl_platforms() -> list[Platform]:
+    return [SimulatedPlatform()]
+
+
+class SimulatedSettings(BaseModel):
+    """Nothing has to be set: a store then has a shop of its account's name, which takes every listing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    shop: str = ""
+    """Name of the shop; empty: the store's account."""
+    token: SecretStr | None = None
+    """What the shop asks for, if it asks."""
+    strict: bool = False
+    """Refuse a listing that the shop does not have, as a marketplace does, instead of making it."""
+
+
+class SimulatedPlatform:
+    """All stores on `simulated`. Holds the shops because it is the marketplace too; a plugin holds nothing."""
+
+    name = "simulated"
+    contract = (1, 0)
+    settings: type[BaseModel] = SimulatedSettings
+
+    def __init__(self) -> None:
+        self._shops: dict[str, Shop] = {}
+        self._sandbox_numbers = count(1)
+
+    def capabilities(self, store: Store) -> Capabilities:
+        return Capabilities(
+            max_quantity=QUANTITY_MAX,
+            preorder=True,
+            preorder_days=PREORDER_DAYS,
+            locations=True,
+            batch_size=100,
+            requests_per_second=10_000.0,
+        )
+
+    async def push(self, batch: Batch) -> Sequence[Outcome]:
+        settings = _settings_of(batch.connection.settings)
+        return self._shop(batch.connection.store, settings).take(batch.cells, settings)
+
+    async def read(self, query: Query) -> ReadResult:
+        settings = _settings_of(query.connection.settings)
+        return self._shop(query.connection.store, settings).show(query.listings, settings)
+
+    def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
+        """Messages are `{"id", "kind", "listings": [[store_sku, item_id, variant_id]]}`, signed with the token."""
+        token = _settings_of(settings).token
+        if token is None or not hmac.compare_digest(
+            signature(token, request.body).encode(), request.headers.get("X-Simulated-Signature", "").encode()
+        ):
+            return None
+        message = json.loads(request.body)
+        return [Event(message["id"], message["kind"], tuple(ListingRef(*listing) for listing in message["listings"]))]
+
+    def sandbox(self) -> Sandbox:
+        return SimulatedSandbox(self._shops, f"sandbox-{next(self._sandbox_numbers)}")
+
+    def _shop(self, store: Store, settings: SimulatedSettings) -> Shop:
+        return self._shops.setdefault(settings.shop or store.account, Shop())
+
+
+@dataclass
+class Shop:
+    """The marketplace's side of a store: what it shows, whom it lets in, and the sandbox that makes it fail."""
+
+    shown: dict[ListingRef, dict[str, Shown]] = field(default_factory=dict)
+    """By listing, then by location."""
+    token: SecretStr | None = None
+    sandbox: SimulatedSandbox | None = None
+
+    def take(self, cells: Sequence[CellPush], settings: SimulatedSettings) -> list[Outcome]:
+        fault = self.sandbox.next_fault() if self.sandbox else None
+        failure = self._failure(fault, settings)
+        if failure is None or fault == "drop_after":
+            outcomes = [_row_fault(fault, cell, cells[0]) or self._take_cell(cell, settings.strict) for cell in cells]
+        return outcomes if failure is None else [failure for _ in cells]
+
+    def show(self, listings: Sequence[ListingRef], settings: SimulatedSettings) -> list[Shown | NotShown]:
+        fault = self.sandbox.next_fault() if self.sandbox else None
+        failure = self._failure(fault, settings)
+        if failure is not None:
+            return [NotShown(listing.store_sku, failure) for listing in listings]
+        return [answer for listing in listings for answer in self._show_listing(listing)]
+
+    def _failure(self, fault: Fault | None, settings: SimulatedSettings) -> Failure | None:
+        """What is said of every cell of the call, where the call as a whole fails."""
+        if self.sandbox is not None and not self.sandbox.running:
+            return Temporary("the shop cannot be reached")
+        if self.token is not None and self.token != settings.token:
+            return Unauthorized("reauthorize", "the shop does not know this token")
+        return FAILED_CALLS.get(fault) if fault is not None else None
+
+    def _take_cell(self, cell: CellPush, strict: bool) -> Outcome:
+        listing = ListingRef(cell.store_sku, cell.item_id, cell.variant_id)
+        if strict and listing not in self.shown:
+            return NOT_FOUND
+        locations = self.shown.setdefault(listing, {})
+        if strict and cell.location not in locations:
+            return Refused("unknown_location", f"the shop has no location `{cell.location}`", "bad_request")
+        if not 0 <= cell.quantity <= QUANTITY_MAX:
+            return Refused("quantity_out_of_range", f"a quantity is 0 to {QUANTITY_MAX}", "out_of_range")
+        if cell.mode == "preorder" and not PREORDER_DAYS[0] <= (cell.days or 0) <= PREORDER_DAYS[1]:
+            return DAYS_OUT_OF_RANGE
+        before = locations.get(cell.location, Shown(cell.store_sku, cell.location, 0))
+        mode, days = (cell.mode, cell.days) if cell.set_mode else (before.mode, before.days)
+        locations[cell.location] = replace(before, quantity=cell.quantity, mode=mode, days=days)
+        return Confirmed()
+
+    def _show_listing(self, listing: ListingRef) -> Sequence[Shown | NotShown]:
+        return list(self.shown.get(listing, {}).values()) or [NotShown(listing.store_sku, NOT_FOUND)]
+
+
+class SimulatedSandbox:
+    """A sandbox without HTTP: opens shops in the platform's own memory, counts calls and makes them fail."""
+
+    def __init__(self, shops: dict[str, Shop], name: str) -> None:
+        self.calls = 0
+        self.running = False
+        self._shops = shops
+        self._name = name
+        self._faults: deque[Fault] = deque()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        self.running = True
+        return f"simulated://{self._name}"
+
+    async def stop(self) -> None:
+        self.running = False
+
+    def open_shop(self, store: Store, listings: Sequence[ListingRef], quantity: int = 0) -> dict[str, object]:
+        names = [location.name for location in store.locations] or [""]
+        shown = {listing: {name: Shown(listing.store_sku, name, quantity) for name in names} for listing in listings}
+        token = f"token of {self._name}/{store.name}"
+        self._shops[self._key(store.name)] = Shop(shown, SecretStr(token), self)
+        return {"shop": self._key(store.name), "token": token, "strict": True}
+
+    def shown(self, store: str) -> list[Shown]:
+        return [row for locations in self._shops[self._key(store)].shown.values() for row in locations.values()]
+
+    def show(self, store: str, shown: Shown) -> None:
+        for listing, locations in self._shops[self._key(store)].shown.items():
+            if listing.store_sku == shown.store_sku:
+                locations[shown.location] = shown
+
+    def fail(self, fault: Fault, times: int = 1) -> None:
+        self._faults.extend([fault] * times)
+
+    def next_fault(self) -> Fault | None:
+        """The fault of the call that has just arrived, if one is due; counts the call."""
+        self.calls += 1
+        return self._faults.popleft() if self._faults else None
+
+    def _key(self, store: str) -> str:
+        return f"{self._name}/{store}"
+
+
+def signature(token: SecretStr, body: bytes) -> str:
+    """HMAC-SHA256 of the raw body under the token, in hexadecimal."""
+    return hmac.new(token.get_secret_value().encode(), body, hashlib.sha256).hexdigest()
+
+
+Failure = Temporary | Unauthorized | Unknown
+
+FAILED_CALLS: Mapping[Fault, Failure] = {
+    "throttle": Temporary("too many requests", retry_after=1.0, code="throttled"),
+    "server_error": Unknown("the shop failed while it worked"),
+    "malformed": Unknown("the shop's answer cannot be read"),
+    "drop_before": Unknown("the connection closed without an answer"),
+    "drop_after": Unknown("the connection closed without an answer"),
+    "expired_token": Unauthorized("refresh", "the token has run out", code="token_expired"),
+}
+NOT_FOUND = Refused("not_found", "the shop has no such listing", "not_found")
+DAYS_OUT_OF_RANGE = Refused(
+    "days_out_of_range", f"pre-order ships in {PREORDER_DAYS[0]} to {PREORDER_DAYS[1]} days", "bad_request"
+)
+
+
+def _row_fault(fault: Fault | None, cell: CellPush, first: CellPush) -> Refused | None:
+    if fault == "refuse_row" and cell is first:
+        return Refused("row_refused", "the shop does not take this row", "blocked")
+    if fault == "promotion_lock" and cell.store_sku == first.store_sku:
+        return Refused("promotion", "a promotion holds this listing", "locked")
+    return None
+
+
+def _settings_of(settings: BaseModel) -> SimulatedSettings:
+    # the contract hands a platform its own settings model; the protocol can only say BaseModel
+    assert isinstance(settings, SimulatedSettings)
+    return settings
