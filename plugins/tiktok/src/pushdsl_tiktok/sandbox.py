@@ -27,8 +27,8 @@ _SEARCH_SKUS_MAX = 600
 _ACCESS_DAYS = 7
 _REFRESH_DAYS = 365
 
-_OF_WRITES: tuple[Fault | None, ...] = ("drop_after", "refuse_row", "promotion_lock")
-"""Faults that need work to be done or rows to be refused; a read leaves them for the write that comes after it."""
+_OF_WRITES: tuple[Fault, ...] = ("drop_before", "drop_after", "refuse_row", "promotion_lock")
+"""Faults about work done or left undone; a read leaves them for the write that comes after it."""
 
 
 @dataclass
@@ -56,6 +56,10 @@ class _Shop:
         return f"ROW_sandbox{self.number}"
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class TikTokSandbox(SandboxServer):
     """All shops share one app. `now` is the server's clock; set it before a call to move the time."""
 
@@ -64,7 +68,7 @@ class TikTokSandbox(SandboxServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.now: Callable[[], datetime] = utc_now
         self._shops: dict[str, _Shop] = {}
         self._serial = count(1)
 
@@ -123,7 +127,7 @@ class TikTokSandbox(SandboxServer):
         if isinstance(shop, web.Response):
             return shop
         fault = self.next_fault()
-        if fault is not None and fault not in _OF_WRITES:
+        if fault in ("throttle", "server_error", "malformed", "drop_before", "expired_token"):
             return self._failed(request, fault)
         product_id = request.match_info["product_id"]
         rows = _parsed(body).get("skus")
