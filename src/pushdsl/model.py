@@ -142,7 +142,10 @@ class CellKey:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCell:
-    """One cell of a plan. `quantity` is None and `why` names the reason where it is blocked."""
+    """One cell of a plan. `quantity` is None and `why` names the reason where it is blocked.
+
+    `set_mode` is true where the store may show another mode or other days than these.
+    """
 
     store: str
     store_sku: str
@@ -156,6 +159,7 @@ class PlannedCell:
     live: int | None
     action: Action
     why: str
+    set_mode: bool = False
 
     @property
     def key(self) -> CellKey:

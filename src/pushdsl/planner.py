@@ -247,12 +247,12 @@ class PlannedCells(Sequence[PlannedCell]):
             values, axis = cells.columns[name]
             return values[cells.axes[axis][rows]].tolist()  # type: ignore[no-any-return]  # numpy gives Any
 
-        for at, store, location, sku, setting, available, quantity, is_open, days, live, known, was, action, effects, \
-                blocked in zip(
+        for at, store, location, sku, setting, available, quantity, is_open, days, live, known, was, live_days, action, \
+                effects, blocked in zip(
             listing.tolist(), facts.listings.store[listing].tolist(), cells.location[rows].tolist(),
             facts.listings.sku[listing].tolist(), cells.setting[rows].tolist(), column("available"),
             results.quantity[rows].tolist(), results.open[rows].tolist(), results.days[rows].tolist(),
-            column("live"), column("live_known"), column("was_open"), results.action[rows].tolist(),
+            column("live"), column("live_known"), column("was_open"), column("live_days"), results.action[rows].tolist(),
             results.effects[rows].tolist(), results.blocked[rows].tolist(), strict=True,
         ):  # fmt: skip
             name: Action = ACTIONS[action]
@@ -279,6 +279,9 @@ class PlannedCells(Sequence[PlannedCell]):
                 live=shown,
                 action=name,
                 why=why,
+                set_mode=is_open != was
+                or (is_open and days != live_days)
+                or (not known and rule is not None and rule.preorder is not None),
             )
 
     def _why(self, rule: CheckedRule, setting: int, effects: int, available: int) -> str:

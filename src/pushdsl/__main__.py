@@ -1,0 +1,7 @@
+"""`python -m pushdsl`."""
+
+import sys
+
+from pushdsl.cli import main
+
+sys.exit(main())

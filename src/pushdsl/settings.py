@@ -1,0 +1,166 @@
+"""`pushdsl.toml` in; the switch, the store of record's address and each account's settings out, all checked.
+
+A secret need not stand in the file: `{ env = "SHOPEE_KEY" }` takes it from the environment when it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pushdsl.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from pushdsl.model import Store
+    from pushdsl.plugins.platform import Platform
+
+FILE = "pushdsl.toml"
+RECORD = "sqlite:///.pushdsl/record.db"
+
+T = TypeVar("T", bool, int, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a project sets. `accounts` are raw until a platform's own model has checked them.
+
+    `zeroing_limit_percent`: an apply that would take more of the shown stock to 0 stops first.
+    """
+
+    folder: Path
+    push_enabled: bool = True
+    zeroing_limit_percent: int = 20
+    record_url: str = RECORD
+    accounts: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the project in `folder`; all defaults where it has no `pushdsl.toml`. Raises SettingsError."""
+    path = folder / FILE
+    if not path.is_file():
+        return Settings(folder, record_url=_record_url(folder, RECORD))
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"cannot read `{path}`: {error}", "mend the file, or start from `pushdsl init`") from None
+    _only(table, {"push", "record", "accounts"}, FILE)
+    push, record = _table(table, "push"), _table(table, "record")
+    _only(push, {"enabled", "zeroing_limit_percent"}, "[push]")
+    _only(record, {"url"}, "[record]")
+    accounts = {name: dict(_table(_table(table, "accounts"), name)) for name in _table(table, "accounts")}
+    capabilities = {name: _table(account, "capabilities") for name, account in accounts.items()}
+    for account in accounts.values():
+        account.pop("capabilities", None)
+    return Settings(
+        folder,
+        push_enabled=_typed(push, "enabled", bool, True, "[push]"),
+        zeroing_limit_percent=_percentage(push),
+        record_url=_record_url(folder, _typed(record, "url", str, RECORD, "[record]")),
+        accounts={name: _resolved(name, account, environment) for name, account in accounts.items()},
+        capabilities=capabilities,
+    )
+
+
+def _percentage(push: Mapping[str, object]) -> int:
+    percentage = _typed(push, "zeroing_limit_percent", int, 20, "[push]")
+    if not 0 <= percentage <= 100:
+        raise SettingsError(f"`zeroing_limit_percent` is {percentage}", "give a whole number from 0 to 100")
+    return percentage
+
+
+def account_settings(settings: Settings, store: Store, platform: Platform) -> BaseModel:
+    """This store's settings, checked by its platform; raises SettingsError that names what is missing or wrong."""
+    from pydantic import ValidationError
+
+    raw = settings.accounts.get(store.account, {})
+    missing = [value.name for value in raw.values() if isinstance(value, MissingVariable)]
+    if missing:
+        raise SettingsError(
+            f"store `{store.name}` takes a setting from `{missing[0]}`, which the environment does not have",
+            f"set the environment variable `{missing[0]}`",
+        )
+    try:
+        return platform.settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(_told(store, platform, error), _advice(settings, store)) from None
+
+
+def _told(store: Store, platform: Platform, error: object) -> str:
+    """One sentence of what pydantic found; never the values, which may be secrets."""
+    from pydantic import ValidationError
+
+    assert isinstance(error, ValidationError)
+    absent, wrong = [], []
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        key = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "missing":
+            absent.append(f"`{key}`")
+        elif item["type"] == "extra_forbidden":
+            near = get_close_matches(key, platform.settings.model_fields, n=1)
+            wrong.append(f"`{key}` is no setting of {platform.name}" + (f", did you mean `{near[0]}`" if near else ""))
+        else:
+            wrong.append(f"`{key}`: {item['msg'].lower()}")
+    parts = [f"has no {', '.join(absent)}"] if absent else []
+    return f"store `{store.name}` " + "; ".join([*parts, *wrong])
+
+
+def _advice(settings: Settings, store: Store) -> str:
+    return f"put it under `[accounts.{store.account}]` in `{settings.folder / FILE}`"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingVariable:
+    """An environment variable that a setting names and the environment lacks; an error only where it is needed."""
+
+    name: str
+
+
+def _resolved(account: str, raw: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:
+    return {key: _from_environment(account, key, value, environment) for key, value in raw.items()}
+
+
+def _from_environment(account: str, key: str, value: object, environment: Mapping[str, str]) -> object:
+    if not isinstance(value, dict):
+        return value
+    name = value.get("env")
+    if set(value) != {"env"} or not isinstance(name, str):
+        raise SettingsError(f"`{key}` in `[accounts.{account}]` is a table", 'write a value or { env = "NAME" }')
+    return environment[name] if name in environment else MissingVariable(name)
+
+
+def _record_url(folder: Path, url: str) -> str:
+    """A relative SQLite file stands in the project's folder, wherever the command runs."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not Path(url.removeprefix(prefix)).is_absolute():
+        return prefix + str((folder / url.removeprefix(prefix)).resolve())
+    return url
+
+
+def _table(parent: Mapping[str, object], name: str) -> dict[str, object]:
+    value = parent.get(name, {})
+    if not isinstance(value, dict):
+        raise SettingsError(f"`{name}` is a value and must be a table", f"write `[{name}]` and its settings below it")
+    return value
+
+
+def _only(table: Mapping[str, object], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(sorted(known))}"
+            raise SettingsError(f"unknown setting `{key}` in {where}", hint)
+
+
+def _typed(table: Mapping[str, object], key: str, kind: type[T], default: T, where: str) -> T:
+    value = table.get(key, default)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise SettingsError(f"`{key}` in {where} must be a {kind.__name__}", f"the default is `{default}`")
+    return value
