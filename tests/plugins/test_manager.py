@@ -14,7 +14,7 @@ import pytest
 from pushdsl.errors import PushdslError, SettingsError
 from pushdsl.model import Store
 from pushdsl.plugins import hookimpl
-from pushdsl.plugins.manager import KNOWN_PLATFORMS, InstalledPlatforms, PlatformProblem
+from pushdsl.plugins.manager import InstalledPlatforms, PlatformProblem, known_platforms
 from pushdsl.plugins.simulated import SimulatedPlatform
 
 
@@ -75,7 +75,7 @@ def names_of(platforms: InstalledPlatforms) -> list[str]:
 def test_the_ten_platforms_of_the_documents_are_known() -> None:
     ten = "shopee lazada tokopedia blibli tiki tiktok shopify woocommerce pgmall akulaku"
 
-    assert {*ten.split(), "simulated"} == set(KNOWN_PLATFORMS)
+    assert {*ten.split(), "simulated"} == set(known_platforms)
 
 
 def test_names_are_sorted_and_known_without_importing_a_plugin() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # pydantic takes longer to import than all the names take to 
 
     from pushdsl.plugins.platform import Capabilities, LoadedPlatform, Platform
 
-KNOWN_PLATFORMS: Mapping[str, str] = MappingProxyType(
+known_platforms: Mapping[str, str] = MappingProxyType(
     {
         "akulaku": "pushdsl-akulaku",
         "blibli": "pushdsl-blibli",
@@ -59,7 +59,7 @@ class InstalledPlatforms:
     SettingsError where one does not fit. `entry_points` are those of the installation unless others are given.
     """
 
-    packages: Mapping[str, str] = KNOWN_PLATFORMS
+    packages: Mapping[str, str] = known_platforms
 
     def __init__(
         self,
@@ -153,13 +153,13 @@ class InstalledPlatforms:
         ]
 
     def _help_for_unknown(self, name: str) -> str:
-        package = KNOWN_PLATFORMS.get(name)
+        package = known_platforms.get(name)
         beside = [other for other, points in self._points.items() if package in [_distribution(p)[0] for p in points]]
         if beside:
             return f"`{package}` is installed and brings {_listed(beside)}"
         if package is not None:
             return f"install `{package}`"
-        near = get_close_matches(name, {*self.names, *KNOWN_PLATFORMS}, n=1)
+        near = get_close_matches(name, {*self.names, *known_platforms}, n=1)
         return f"did you mean `{near[0]}`?" if near else f"installed platforms are {_listed(self.names)}"
 
 
