@@ -43,7 +43,7 @@ class Scripted:
         expected = len(replies)
 
         async def answer(request: web.Request) -> web.Response:
-            self.requests.append((request.path, json.loads(await request.read())))
+            self.requests.append((request.path, json.loads(await request.read() or b"null")))
             if not replies:
                 return web.Response(status=599)
             reply = replies.pop(0)

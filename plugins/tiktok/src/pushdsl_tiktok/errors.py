@@ -84,7 +84,10 @@ MEANINGS: Mapping[int, Meaning] = {
     **_each((36009003, 36009007), Meaning("unknown", "call")),
     **_each((12052031, 12052032, 12052260, 12052048), Meaning("not_found", "product")),
     **_each((12052556, 12052557), Meaning("not_found")),
-    **_each((12019024, 12052055), Meaning("out_of_range", "row", "lower `max_quantity` in the settings")),
+    **_each(
+        (12019024, 12052055),
+        Meaning("out_of_range", "row", "if the number is right, set a lower `max_quantity` for this account"),
+    ),
     **_each((12052393, 12052146), Meaning("locked", "row", "end the promotion or wait for it")),
     **_each(
         (
