@@ -111,38 +111,43 @@ class SimulatedPlatform:
 class Shop:
     """The marketplace's side of a store: what it shows, whom it lets in, and the sandbox that makes it fail."""
 
-    shown: dict[ListingRef, dict[str, Shown]] = field(default_factory=dict)
-    """By listing, then by location."""
+    shown: dict[str, dict[str, Shown]] = field(default_factory=dict)
+    """By store SKU, then by location."""
     token: SecretStr | None = None
     sandbox: SimulatedSandbox | None = None
 
     def take(self, cells: Sequence[CellPush], settings: SimulatedSettings) -> list[Outcome]:
-        fault = self.sandbox.next_fault() if self.sandbox else None
-        failure = self._failure(fault, settings)
-        if failure is None or fault == "drop_after":
-            outcomes = [_row_fault(fault, cell, cells[0]) or self._take_cell(cell, settings.strict) for cell in cells]
+        if (refusal := self._turned_away(settings)) is not None:
+            return [refusal for _ in cells]
+        fault = self._next_fault()
+        failure = FAILED_CALLS.get(fault)
+        if failure is not None and fault != "drop_after":
+            return [failure for _ in cells]
+        strict = settings.strict or self.sandbox is not None
+        outcomes = [_row_fault(fault, cell, cells[0]) or self._take_cell(cell, strict) for cell in cells]
         return outcomes if failure is None else [failure for _ in cells]
 
     def show(self, listings: Sequence[ListingRef], settings: SimulatedSettings) -> list[Shown | NotShown]:
-        fault = self.sandbox.next_fault() if self.sandbox else None
-        failure = self._failure(fault, settings)
+        failure = self._turned_away(settings) or FAILED_CALLS.get(self._next_fault())
         if failure is not None:
             return [NotShown(listing.store_sku, failure) for listing in listings]
         return [answer for listing in listings for answer in self._show_listing(listing)]
 
-    def _failure(self, fault: Fault | None, settings: SimulatedSettings) -> Failure | None:
-        """What is said of every cell of the call, where the call as a whole fails."""
+    def _turned_away(self, settings: SimulatedSettings) -> Temporary | Unauthorized | None:
+        """What is said to every call while the shop is closed or the caller is not let in."""
         if self.sandbox is not None and not self.sandbox.running:
             return Temporary("the shop cannot be reached")
         if self.token is not None and self.token != settings.token:
             return Unauthorized("reauthorize", "the shop does not know this token")
-        return FAILED_CALLS.get(fault) if fault is not None else None
+        return None
+
+    def _next_fault(self) -> Fault | None:
+        return self.sandbox.next_fault() if self.sandbox is not None else None
 
     def _take_cell(self, cell: CellPush, strict: bool) -> Outcome:
-        listing = ListingRef(cell.store_sku, cell.item_id, cell.variant_id)
-        if strict and listing not in self.shown:
+        locations = self.shown.get(cell.store_sku, {})
+        if strict and not locations:
             return NOT_FOUND
-        locations = self.shown.setdefault(listing, {})
         if strict and cell.location not in locations:
             return Refused("unknown_location", f"the shop has no location `{cell.location}`", "bad_request")
         if not 0 <= cell.quantity <= QUANTITY_MAX:
@@ -151,15 +156,16 @@ class Shop:
             return DAYS_OUT_OF_RANGE
         before = locations.get(cell.location, Shown(cell.store_sku, cell.location, 0))
         mode, days = (cell.mode, cell.days) if cell.set_mode else (before.mode, before.days)
-        locations[cell.location] = replace(before, quantity=cell.quantity, mode=mode, days=days)
+        after = replace(before, quantity=cell.quantity, mode=mode, days=days)
+        self.shown.setdefault(cell.store_sku, {})[cell.location] = after
         return Confirmed()
 
     def _show_listing(self, listing: ListingRef) -> Sequence[Shown | NotShown]:
-        return list(self.shown.get(listing, {}).values()) or [NotShown(listing.store_sku, NOT_FOUND)]
+        return list(self.shown.get(listing.store_sku, {}).values()) or [NotShown(listing.store_sku, NOT_FOUND)]
 
 
 class SimulatedSandbox:
-    """A sandbox without HTTP: opens shops in the platform's own memory, counts calls and makes them fail."""
+    """A sandbox without HTTP: opens strict shops in the platform's own memory, counts calls and makes them fail."""
 
     def __init__(self, shops: dict[str, Shop], name: str) -> None:
         self.calls = 0
@@ -169,26 +175,25 @@ class SimulatedSandbox:
         self._faults: deque[Fault] = deque()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Opens for business; the address is empty, for no other process can come here."""
         self.running = True
-        return f"simulated://{self._name}"
+        return ""
 
     async def stop(self) -> None:
         self.running = False
 
     def open_shop(self, store: Store, listings: Sequence[ListingRef], quantity: int = 0) -> dict[str, object]:
         names = [location.name for location in store.locations] or [""]
-        shown = {listing: {name: Shown(listing.store_sku, name, quantity) for name in names} for listing in listings}
+        shown = {at.store_sku: {name: Shown(at.store_sku, name, quantity) for name in names} for at in listings}
         token = f"token of {self._name}/{store.name}"
         self._shops[self._key(store.name)] = Shop(shown, SecretStr(token), self)
-        return {"shop": self._key(store.name), "token": token, "strict": True}
+        return {"shop": self._key(store.name), "token": token}
 
     def shown(self, store: str) -> list[Shown]:
         return [row for locations in self._shops[self._key(store)].shown.values() for row in locations.values()]
 
     def show(self, store: str, shown: Shown) -> None:
-        for listing, locations in self._shops[self._key(store)].shown.items():
-            if listing.store_sku == shown.store_sku:
-                locations[shown.location] = shown
+        self._shops[self._key(store)].shown.setdefault(shown.store_sku, {})[shown.location] = shown
 
     def fail(self, fault: Fault, times: int = 1) -> None:
         self._faults.extend([fault] * times)
@@ -208,8 +213,7 @@ def signature(token: SecretStr, body: bytes) -> str:
 
 
 Failure = Temporary | Unauthorized | Unknown
-
-FAILED_CALLS: Mapping[Fault, Failure] = {
+FAILED_CALLS: Mapping[Fault | None, Failure] = {
     "throttle": Temporary("too many requests", retry_after=1.0, code="throttled"),
     "server_error": Unknown("the shop failed while it worked"),
     "malformed": Unknown("the shop's answer cannot be read"),
