@@ -210,9 +210,10 @@ class PlatformContract:
         assert type(self.platform) in [type(platform) for platform in handed_over], f"the hook gives {handed_over}"
 
     def test_capabilities_need_no_credentials(self) -> None:
-        for store in self.stores:
-            assert isinstance(self.platform.capabilities(store), Capabilities)
-            assert self.platform.capabilities(store) == self.platform.capabilities(store)
+        capabilities = self.platform.capabilities(self.store)
+
+        assert isinstance(capabilities, Capabilities), f"the capabilities are {type(capabilities).__name__}"
+        assert capabilities == self.platform.capabilities(self.store), "they differ from one question to the next"
 
     def test_an_unknown_setting_is_an_error(self) -> None:
         with pytest.raises(ValidationError):
