@@ -184,9 +184,12 @@ StoreStatement = Account | Region | Choice | LocationMapping
 # store shopee_my on shopee { region "MY" }
 @dataclass(frozen=True, slots=True)
 class Store(Node):
+    """`broken`: something in its text is a syntax error, so what seems to be missing may only be misspelled."""
+
     name: Name
     platform: Name
     statements: tuple[StoreStatement, ...]
+    broken: bool = field(default=False, compare=False)
 
 
 # group malaysia = shopee_my, lazada_my
@@ -336,9 +339,10 @@ PreorderStatement = OpenAt | CloseAbove | Add | ShipIn
 # preorder { open at 5 units ... }
 @dataclass(frozen=True, slots=True)
 class Preorder(Node):
-    """The statements as written: the checker names what is missing or stands twice."""
+    """The statements as written: the checker names what is missing or stands twice. `broken` as for a store."""
 
     statements: tuple[PreorderStatement, ...]
+    broken: bool = field(default=False, compare=False)
 
 
 # increase only
@@ -370,12 +374,13 @@ RuleStatement = (
 # rule "A" overrides "B", "C" { ... }
 @dataclass(frozen=True, slots=True)
 class Rule(Node):
-    """`head` covers `rule "A"` and its overrides, for messages about the rule as a whole."""
+    """`head` covers `rule "A"` and its overrides, for messages about the rule as a whole. `broken` as for a store."""
 
     name: Text
     overrides: tuple[Text, ...]
     statements: tuple[RuleStatement, ...]
     head: Span = field(compare=False, repr=False)
+    broken: bool = field(default=False, compare=False)
 
 
 # promise never oversell    test "…" { … }
@@ -391,7 +396,12 @@ Declaration = Edition | Use | Warehouse | Store | Group | Skus | Let | Rule | La
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """All declarations of one file, in their order."""
+    """All declarations of one file, in their order.
+
+    `broken_names` are the names and texts in statements that could not be read: they may be declared or used there,
+    so nothing should be said about them as unknown or unused.
+    """
 
     source: SourceText
     declarations: tuple[Declaration, ...]
+    broken_names: frozenset[str] = field(default=frozenset(), compare=False)
