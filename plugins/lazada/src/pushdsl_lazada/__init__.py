@@ -1,1 +1,17 @@
-"""The platform."""
+"""Lazada stores for pushdsl, Choice stores too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pushdsl.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from pushdsl.plugins import Platform
+
+
+@hookimpl
+def pushdsl_platforms() -> list[Platform]:
+    from pushdsl_lazada.platform import Lazada
+
+    return [Lazada()]

@@ -1,0 +1,150 @@
+"""Listings in, what the shop shows for each at every warehouse out: one call an item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pushdsl.plugins import Connection, ListingRef, NotShown, Query, ReadResult, Refused, Shown, Unknown
+from pushdsl_lazada.errors import Trouble, row_trouble, trouble
+from pushdsl_lazada.settings import choice_site
+from pushdsl_lazada.wire import Answer, call, text, whole_number
+
+ITEM_PATH = "/product/item/get"
+CHOICE_ITEM_PATH = "/choice/product/item/get"
+
+_NO_IDS = Refused(
+    "", "the listing needs Lazada's ItemId as its item_id and its SkuId as its variant_id, both numbers", "bad_request"
+)
+_SEVERAL = Refused("", "the shop has several warehouses, map each with `location` in its store", "bad_request")
+_UNREADABLE = Unknown("the stock that Lazada answered with cannot be read")
+
+Item = Mapping[str, object]
+
+
+def wrong_ids(item_id: str, variant_id: str) -> Refused | None:
+    sound = all(an_id.isascii() and an_id.isdecimal() for an_id in (item_id, variant_id))
+    return None if sound else _NO_IDS
+
+
+async def read(query: Query) -> ReadResult:
+    """In turn, and no further once a call failed: the next would only fail too, or add to a throttle."""
+    items: dict[str, Item | Trouble] = {}
+    failed: Trouble | None = None
+    answers: list[Shown | NotShown] = []
+    for ref in query.listings:
+        if (wrong := wrong_ids(ref.item_id, ref.variant_id)) is not None:
+            answers.append(NotShown(ref.store_sku, wrong))
+            continue
+        if ref.item_id not in items:
+            items[ref.item_id] = failed or await _item(query.connection, ref.item_id)
+        item = items[ref.item_id]
+        if isinstance(item, Mapping):
+            answers.extend(_shown(ref, item, query.connection))
+        else:
+            failed = failed or (None if isinstance(item, Refused) else item)
+            answers.append(NotShown(ref.store_sku, item))
+    return answers
+
+
+async def _item(connection: Connection, item_id: str) -> Item | Trouble:
+    path, params = ITEM_PATH, {"item_id": item_id}
+    if connection.store.choice:
+        site = choice_site(connection.store)
+        if isinstance(site, Refused):
+            return site
+        path, params["site"] = CHOICE_ITEM_PATH, site
+    answer = await call(connection, "GET", path, params)
+    if not isinstance(answer, Answer):
+        return answer
+    if answer.rows:
+        row = answer.rows[0]
+        return row_trouble("read", answer.code, answer.message, text(row, "code"), text(row, "message"), alone=True)
+    if answer.code != "0":
+        return trouble("read", answer.code, answer.message, retry_after=answer.retry_after)
+    item = answer.body.get("data")
+    return item if isinstance(item, dict) and _rows(item, "skus") is not None else _UNREADABLE
+
+
+def _shown(ref: ListingRef, item: Item, connection: Connection) -> Iterator[Shown | NotShown]:
+    sku = _sku(item, "skus", ref.variant_id)
+    if sku is None or text(sku, "Status").lower() == "deleted":
+        yield NotShown(ref.store_sku, _missing(item, ref.variant_id))
+        return
+    try:
+        if connection.store.choice:
+            yield _choice_stock(ref, sku)
+        elif any(location.name for location in connection.store.locations):
+            yield from _warehouses(ref, sku)
+        else:
+            yield _only_stock(ref, sku)
+    except _UnreadableError:
+        yield NotShown(ref.store_sku, _UNREADABLE)
+
+
+def _missing(item: Item, sku_id: str) -> Refused:
+    """A suspended SKU is still the seller's: its mapping must not be given up."""
+    if _sku(item, "suspendedSkus", sku_id) is not None:
+        return Refused("", f"Lazada suspended the SKU `{sku_id}`", "blocked")
+    return Refused("", f"Lazada shows no SKU `{sku_id}` in this item", "not_found")
+
+
+def _only_stock(ref: ListingRef, sku: Mapping[str, object]) -> Shown | NotShown:
+    """The sellable quantity of the only warehouse, else the one of the SKU."""
+    warehouses = _rows(sku, "multiWarehouseInventories") or []
+    if len(warehouses) > 1:
+        return NotShown(ref.store_sku, _SEVERAL)
+    quantity = _sellable(warehouses[0]) if warehouses else _pieces(sku, "Available", "quantity")
+    return Shown(ref.store_sku, "", quantity, reserved=_reserved(sku))
+
+
+def _warehouses(ref: ListingRef, sku: Mapping[str, object]) -> Iterator[Shown | NotShown]:
+    # Campaign stock is given for the SKU as a whole; it is told once, so that the sum stays right.
+    reserved = _reserved(sku)
+    shown: list[Shown] = []
+    for warehouse in _rows(sku, "multiWarehouseInventories") or []:
+        code = text(warehouse, "warehouseCode")
+        shown.append(Shown(ref.store_sku, code, _sellable(warehouse), reserved=0 if shown else reserved))
+    if shown:
+        yield from shown
+    else:
+        yield NotShown(ref.store_sku, Refused("", "Lazada shows no warehouse for this SKU", "bad_request"))
+
+
+def _choice_stock(ref: ListingRef, sku: Mapping[str, object]) -> Shown | NotShown:
+    """What the seller keeps just in time for Choice; other platform warehouses beside it are Lazada's own."""
+    warehouses = _rows(sku, "fblWarehouseInventories") or []
+    just_in_time = [w for w in warehouses if "JIT" in text(w, "warehouseCode").upper()] or warehouses
+    if not just_in_time:
+        return NotShown(ref.store_sku, Refused("", "Lazada shows no Choice warehouse for this SKU", "bad_request"))
+    return Shown(ref.store_sku, "", sum(map(_sellable, just_in_time)), reserved=_reserved(sku))
+
+
+def _reserved(sku: Mapping[str, object]) -> int:
+    """Campaign stock, which is part of the sellable quantity and cannot be undercut."""
+    return sum(map(_sellable, _rows(sku, "channelInventories") or []))
+
+
+class _UnreadableError(Exception):
+    """A quantity of the answer has another shape than documented; never leaves this module."""
+
+
+def _sellable(inventory: Mapping[str, object]) -> int:
+    return _pieces(inventory, "sellableQuantity", "quantity")
+
+
+def _pieces(row: Mapping[str, object], *names: str) -> int:
+    pieces = next((row[name] for name in names if row.get(name) is not None), None)
+    number = whole_number(pieces)
+    if number is None or number < 0:
+        raise _UnreadableError
+    return number
+
+
+def _sku(item: Item, field: str, sku_id: str) -> Mapping[str, object] | None:
+    return next((sku for sku in _rows(item, field) or [] if text(sku, "SkuId", "skuId") == sku_id), None)
+
+
+def _rows(value: Mapping[str, object], field: str) -> Sequence[Mapping[str, object]] | None:
+    """The objects of a list; None where there is no such list."""
+    rows = value.get(field)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
