@@ -344,13 +344,13 @@ def test_an_override_holds_for_the_stores_of_its_account_alone() -> None:
         (
             {"batch_size": 0},
             "account `big` overrides `batch_size` with `0`: input should be greater than or equal to 1",
-            "correct `batch_size`, or leave it out to have what the platform says",
+            "correct it under `[accounts.big.capabilities]`, or leave it out to have what the platform says",
         ),
         (
             {"preorder_days": [9, 3]},
             "account `big` overrides `preorder_days` with `[9, 3]`: preorder_days must be [fewest, most], "
             "neither below 0",
-            "correct `preorder_days`, or leave it out to have what the platform says",
+            "correct it under `[accounts.big.capabilities]`, or leave it out to have what the platform says",
         ),
     ],
 )

@@ -293,7 +293,7 @@ def _checked(account: str, limits: Mapping[str, object]) -> dict[str, object]:
         given = limits.get(key)
         raise SettingsError(
             f"account `{account}` overrides `{key}` with `{given}`: {said[:1].lower()}{said[1:]}",
-            f"correct `{key}`, or leave it out to have what the platform says",
+            f"correct it under `[accounts.{account}.capabilities]`, or leave it out to have what the platform says",
         ) from None
     return {key: getattr(checked, key) for key in limits}
 
