@@ -1,1 +1,10 @@
-"""."""
+"""The store of record: what every cell should show, what it last confirmed, and the history of pushes.
+
+Importing this imports SQLAlchemy; import it where a record is opened, not at start-up.
+"""
+
+from __future__ import annotations
+
+from pushdsl.store.store import Finished, RecordStore, StoreSummary, open_existing, open_store
+
+__all__ = ["Finished", "RecordStore", "StoreSummary", "open_existing", "open_store"]

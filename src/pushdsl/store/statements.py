@@ -1,0 +1,340 @@
+"""Every statement the store of record makes, in SQL that SQLite and PostgreSQL both understand.
+
+Parameters begin with `p_`, except in plain inserts, where they are named like the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Delete,
+    Executable,
+    FromClause,
+    Insert,
+    Integer,
+    Select,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pushdsl.model import Status
+from pushdsl.store.tables import cell, meta, record
+
+Dialect = Literal["sqlite", "postgresql"]
+UPSERTS: Mapping[Dialect, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+"""Any: the two kinds of insert have the same methods and no common type."""
+
+KEY = ("store", "store_sku", "location")
+
+# Constants stand in the text, so that a statement for many rows needs no parameters but the rows' own.
+_ZERO: ColumnElement[int] = literal_column("0", Integer)
+_ONE: ColumnElement[int] = literal_column("1", Integer)
+_EMPTY: ColumnElement[str] = literal_column("''", Text)
+
+
+def _status(status: Status) -> ColumnElement[str]:
+    return literal_column(f"'{status.value}'", Text)
+
+
+def text_of(statement: Executable, dialect: Any) -> str:  # Any: SQLAlchemy has two types for a dialect
+    """The statement as a driver takes it with a dictionary for each row.
+
+    SQLAlchemy's own way with many rows takes as long as SQLite does to carry them out.
+    """
+    compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # every executable here compiles
+    assert all(name.startswith("p_") for name in compiled.params), "constants stand in the text"
+    return str(compiled)
+
+
+def _p(table: FromClause, column: str) -> BindParameter[Any]:  # Any: a column of either type
+    return bindparam(f"p_{column}", type_=table.c[column].type)
+
+
+def _values(table: FromClause, *columns: str) -> dict[str, Any]:  # Any: parameters, and what is added to them
+    return {column: _p(table, column) for column in columns}
+
+
+def _tenant(table: FromClause) -> ColumnElement[bool]:
+    return table.c.tenant == _p(table, "tenant")
+
+
+def _at_key(table: FromClause) -> ColumnElement[bool]:
+    return and_(_tenant(table), *(table.c[name] == _p(table, name) for name in KEY))
+
+
+# ---- meta -------------------------------------------------------------------------------------------
+
+READ_META: Select[int] = select(meta.c.value).where(_tenant(meta), meta.c.name == _p(meta, "name"))
+WRITE_META: Insert = insert(meta).values(_values(meta, "tenant", "name", "value"))
+ADD_TO_META: Update = (
+    update(meta)
+    .where(_tenant(meta), meta.c.name == _p(meta, "name"))
+    .values(value=meta.c.value + bindparam("p_more", type_=meta.c.value.type))
+)
+
+# ---- state ------------------------------------------------------------------------------------------
+
+_under_way = cell.c.generation > cell.c.settled
+
+LIVE = (
+    select(
+        cell.c.store,
+        cell.c.store_sku,
+        cell.c.location,
+        case((_under_way, None), else_=cell.c.quantity),
+        cell.c.reserved,
+        cell.c.preorder,
+        cell.c.days,
+        cell.c.confirmed_at,
+    )
+    .where(_tenant(cell), or_(cell.c.known == _ONE, _under_way))
+    .order_by(*(cell.c[name] for name in KEY))
+)
+
+
+def desire(dialect: Dialect) -> Executable:
+    """Makes this the newest desired quantity of a cell, known or new."""
+    wanted = ("desired_quantity", "desired_preorder", "desired_days")
+    new = UPSERTS[dialect](cell).values(_values(cell, "tenant", *KEY, *wanted) | {"generation": _ONE})
+    upsert: Executable = new.on_conflict_do_update(
+        index_elements=list(cell.primary_key.columns),
+        set_={"generation": cell.c.generation + _ONE} | {name: new.excluded[name] for name in wanted},
+    )
+    return upsert
+
+
+def observe(dialect: Dialect) -> Executable:
+    """Takes what was read for what is shown, unless a push was confirmed after it.
+
+    The time of the last push stays only if the store shows what was pushed.
+    """
+    read = ("quantity", "reserved", "preorder", "days")
+    new = UPSERTS[dialect](cell).values(_values(cell, "tenant", *KEY, *read) | {"known": _ONE})
+    same = cell.c.confirmed_quantity == new.excluded.quantity
+    upsert: Executable = new.on_conflict_do_update(
+        index_elements=list(cell.primary_key.columns),
+        set_={name: new.excluded[name] for name in ("known", *read)}
+        | {"confirmed_at": case((same, cell.c.confirmed_at), else_=None)},
+        where=or_(cell.c.succeeded_at.is_(None), cell.c.succeeded_at <= bindparam("p_read_at", type_=BigInteger)),
+    )
+    return upsert
+
+
+_generation = (
+    select(record.c.generation)
+    .where(record.c.tenant == _p(record, "tenant"), record.c.id == _p(record, "id"))
+    .scalar_subquery()
+)
+
+CONFIRM: Update = (
+    update(cell)
+    .where(_at_key(cell), cell.c.settled <= _generation)
+    .values(
+        known=_ONE,
+        settled=_generation,
+        quantity=_p(cell, "quantity"),
+        preorder=_p(cell, "preorder"),
+        days=_p(cell, "days"),
+        confirmed_quantity=_p(cell, "quantity"),
+        confirmed_at=_p(cell, "confirmed_at"),
+        succeeded_at=_p(cell, "confirmed_at"),
+    )
+)
+LOSE: Update = (
+    update(cell)
+    .where(_at_key(cell))
+    .values(
+        known=_ONE,
+        quantity=null(),
+        settled=case((cell.c.settled > _generation, cell.c.settled), else_=_generation),
+    )
+)
+LEAVE: Update = update(cell).where(_at_key(cell), cell.c.settled < _generation).values(settled=_generation)
+LOSE_OVERTAKEN: Update = (
+    update(cell).where(_at_key(cell), cell.c.settled > _generation).values(known=_ONE, quantity=null())
+)
+"""A newer push of the cell has ended already, and nobody knows which of the two the store took last."""
+
+_pending = and_(_tenant(record), record.c.status == _status(Status.PENDING))
+
+COUNT_PENDING: Select[int] = select(func.count()).select_from(record).where(_pending)
+LOSE_PENDING: Update = (
+    update(cell)
+    .where(
+        _tenant(cell),
+        tuple_(*(cell.c[name] for name in KEY)).in_(select(*(record.c[name] for name in KEY)).where(_pending)),
+    )
+    .values(known=_ONE, quantity=null(), settled=cell.c.generation)
+)
+FAIL_PENDING: Update = (
+    update(record)
+    .where(_pending)
+    .values(
+        status=_status(Status.FAILED),
+        finished_at=_p(record, "finished_at"),
+        kind=_p(record, "kind"),
+        detail=_p(record, "detail"),
+    )
+)
+
+# ---- history ----------------------------------------------------------------------------------------
+
+_SENT = ("quantity", "preorder", "days")
+_INTENT = ("sku", "rule", "reason", *_SENT)
+
+
+def _begin() -> Insert:
+    """A Pending record; `before` is what the cell shows, or the plan's own word where nothing was ever learned."""
+    single = select(_ONE.label("one")).subquery("single")
+    before = case((_under_way, None), (cell.c.known == _ONE, cell.c.quantity), else_=_p(record, "before"))
+    values = _values(record, "tenant", "id", *KEY, *_INTENT, "created_at")
+    values |= {"before": before, "generation": func.coalesce(cell.c.generation, _ZERO) + _ONE}
+    values |= {"status": _status(Status.PENDING), "count": _ONE}
+    values |= dict.fromkeys(("detail", "code", "kind"), _EMPTY)
+    return insert(record).from_select(
+        list(values), select(*values.values()).select_from(single.outerjoin(cell, _at_key(cell)))
+    )
+
+
+BEGIN: Insert = _begin()
+FINISH: Update = (
+    update(record)
+    .where(_tenant(record), record.c.id == _p(record, "id"))
+    .values(_values(record, *_SENT, "status", "finished_at", "code", "kind", "detail"))
+)
+
+_other = record.alias("other")
+_newest_of_cell = select(func.max(_other.c.id)).where(_at_key(_other)).scalar_subquery()
+
+
+def _skip() -> Insert:
+    """A Skipped record that counts nothing yet, unless the newest of the cell is one with the same detail."""
+    newest = record.alias("newest")
+    same = (
+        select(_ONE)
+        .where(
+            _tenant(newest),
+            newest.c.id == _newest_of_cell,
+            newest.c.status == _status(Status.SKIPPED),
+            newest.c.detail == _p(record, "detail"),
+        )
+        .exists()
+    )
+    values = _values(record, "tenant", "id", *KEY, *_INTENT, "before", "detail", "created_at")
+    values |= {"finished_at": _p(record, "created_at"), "generation": _ZERO}
+    values |= {"status": _status(Status.SKIPPED), "count": _ZERO}
+    values |= dict.fromkeys(("code", "kind"), _EMPTY)
+    return insert(record).from_select(list(values), select(*values.values()).where(not_(same)))
+
+
+SKIP: Insert = _skip()
+COUNT_SKIP: Update = (
+    update(record)
+    .where(_tenant(record), record.c.id == _newest_of_cell)
+    .values(
+        _values(record, *_INTENT, "before", "created_at")
+        | {"finished_at": _p(record, "created_at"), "count": record.c.count + _ONE}
+    )
+)
+
+COLUMNS = (
+    "id", *KEY, "sku", "rule", "reason", "status", "before", *_SENT, "detail", "code", "kind", "created_at",
+    "finished_at", "count",
+)  # fmt: skip
+
+
+def records(filters: Mapping[str, object], limit: int) -> Select[Any]:
+    """The newest records whose columns have these values."""
+    return (
+        select(*(record.c[name] for name in COLUMNS))
+        .where(_tenant(record), *(record.c[name] == value for name, value in filters.items()))
+        .order_by(record.c.created_at.desc(), record.c.id.desc())
+        .limit(limit)
+    )
+
+
+# ---- summary ----------------------------------------------------------------------------------------
+
+CELLS_BY_STORE = (
+    select(
+        cell.c.store,
+        func.count(),
+        func.sum(case((or_(_under_way, cell.c.quantity.is_(None)), 1), else_=0)),
+        func.max(cell.c.succeeded_at),
+    )
+    .where(_tenant(cell), or_(cell.c.known == _ONE, _under_way))
+    .group_by(cell.c.store)
+)
+NEWEST_BY_STORE = (
+    select(record.c.store, record.c.status, record.c.kind, func.count())
+    .where(
+        _tenant(record),
+        record.c.id.in_(select(func.max(_other.c.id)).where(_tenant(_other)).group_by(*(_other.c[n] for n in KEY))),
+    )
+    .group_by(record.c.store, record.c.status, record.c.kind)
+)
+
+# ---- pruning ----------------------------------------------------------------------------------------
+
+_LISTING = ("store", "store_sku")
+
+DELETE_OLDER: Delete = delete(record).where(
+    _tenant(record),
+    record.c.id.in_(
+        select(_other.c.id)
+        .where(
+            _tenant(_other), _other.c.created_at < _p(record, "created_at"), _other.c.status != _status(Status.PENDING)
+        )
+        .order_by(_other.c.created_at)
+        .limit(bindparam("p_step", type_=Integer))
+    ),
+)
+
+CROWDED: Select[Any] = (
+    select(*(record.c[name] for name in _LISTING))
+    .where(_tenant(record), tuple_(*(record.c[n] for n in _LISTING)) > tuple_(*(_p(record, n) for n in _LISTING)))
+    .group_by(*(record.c[name] for name in _LISTING))
+    .having(func.count() > bindparam("p_keep", type_=Integer))
+    .order_by(*(record.c[name] for name in _LISTING))
+    .limit(bindparam("p_step", type_=Integer))
+)
+"""The next listings after one that have more records than are kept."""
+
+
+def _delete_crowd() -> Delete:
+    """Deletes some of a listing's records beyond its newest; a Pending one counts but stays."""
+    of_listing = and_(_tenant(_other), *(_other.c[name] == _p(record, name) for name in _LISTING))
+    older = (
+        select(_other.c.id, _other.c.status)
+        .where(of_listing)
+        .order_by(_other.c.created_at.desc(), _other.c.id.desc())
+        .offset(bindparam("p_keep", type_=Integer))
+        .subquery("older")
+    )
+    ended = (
+        select(older.c.id).where(older.c.status != _status(Status.PENDING)).limit(bindparam("p_step", type_=Integer))
+    )
+    return delete(record).where(_tenant(record), record.c.id.in_(ended))
+
+
+DELETE_CROWD: Delete = _delete_crowd()

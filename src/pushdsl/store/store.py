@@ -1,0 +1,420 @@
+"""What was desired, what was confirmed and what happened in; what every store shows and the history of pushes out.
+
+For every cell the newest desired quantity and the last confirmed one are kept; work is the difference. An intent is
+on the disk before its push, so a killed apply leaves Pending records, and their cells count as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import URL, Connection, Delete, Engine, Executable
+
+from pushdsl.errors import PushdslError
+from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, RecordedLive, Status
+from pushdsl.store import lock, opening, statements
+from pushdsl.store.tables import LAST_RECORD
+
+LATEST = 100
+"""Records kept of a listing, at all its locations together."""
+DAYS = 30
+STEP = 100
+"""Listings cleaned, and records of each deleted, in one transaction; others can write between two of them."""
+INTERRUPTED = "stopped before the answer was known"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How one push ended. `live` is what is now known of the store.
+
+    confirmed: it shows what was sent. unknown: it may show either. keep: nothing was sent, it shows what it did.
+    """
+
+    record_id: int
+    key: CellKey
+    quantity: int
+    mode: Mode
+    days: int | None
+    status: Status
+    at: datetime
+    live: Literal["confirmed", "unknown", "keep"]
+    code: str = ""
+    kind: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSummary:
+    """How one store stands. `statuses` and `failures` (by kind) count the newest record of each cell.
+
+    `cells` are those of which anything is known, `unknown` those of them whose quantity is not.
+    """
+
+    store: str
+    cells: int = 0
+    unknown: int = 0
+    last_success: datetime | None = None
+    statuses: Mapping[Status, int] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+
+def open_store(url: str, *, create: bool = True, tenant: str = "") -> RecordStore:
+    """The store of record at `url`, such as `sqlite:///.pushdsl/record.db`; made if it is absent and `create` allows.
+
+    Raises PushdslError where the file is not ours, from a newer version, locked, or cannot be written.
+    """
+    parsed = opening.parse(url)
+    if not create and not opening.exists(parsed):
+        raise PushdslError(
+            f"there is no record at `{opening.path_of(parsed)}`", "`pushdsl apply` makes it with the first push"
+        )
+    return RecordStore(parsed, opening.connect(parsed, create=create), tenant)
+
+
+def open_existing(url: str, *, tenant: str = "") -> RecordStore | None:
+    """As `open_store`, to look at and not to make: None where there is no record yet."""
+    return open_store(url, create=False, tenant=tenant) if opening.exists(opening.parse(url)) else None
+
+
+class RecordStore:
+    """An open record; every method is one transaction unless it says otherwise, and raises PushdslError."""
+
+    def __init__(self, url: URL, engine: Engine, tenant: str) -> None:
+        self._path = opening.path_of(url)
+        self._engine = engine
+        self._tenant = tenant
+        dialect: Any = engine.dialect.name  # opening lets only dialects through that have upserts
+        self._desire = statements.desire(dialect)
+        self._observe = statements.observe(dialect)
+        self._texts: dict[Executable, str] = {}
+
+    def __enter__(self) -> RecordStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps every other apply off this record while it lasts; raises PushdslError that says who has it."""
+        return lock.held(self._path.with_name(self._path.name + ".lock"))
+
+    # ---- state --------------------------------------------------------------------------------------
+
+    def live(self) -> RecordedLive:
+        """What is known of every cell, by store, store SKU, location; unknown while a push of it is under way."""
+        with self._transaction() as connection:
+            rows = connection.execute(statements.LIVE, self._ours()).fetchall()
+        columns: Sequence[Any] = list(zip(*rows, strict=True)) or [()] * 8
+        store, store_sku, location, quantity, reserved, preorder, days, confirmed_at = columns
+        return RecordedLive(
+            list(store), list(store_sku), list(location), list(quantity), list(reserved),
+            list(map(bool, preorder)), list(days), list(confirmed_at),
+        )  # fmt: skip
+
+    def observe(self, shown: Sequence[tuple[CellKey, Live]], *, at: datetime) -> None:
+        """Keeps what was read from the stores; another quantity than was pushed ends what the push holds.
+
+        `at` is when the reading began: a push confirmed after it knows better.
+        """
+        if not shown:
+            return
+        with self._transaction(opening.WRITE) as connection:
+            self._many(
+                connection,
+                self._observe,
+                [self._key(key) | _read(live) | {"p_read_at": _milliseconds(at)} for key, live in shown],
+            )
+
+    # ---- pushes -------------------------------------------------------------------------------------
+
+    def begin(self, cells: Sequence[PlannedCell], *, reason: int, at: datetime) -> list[int]:
+        """Notes that these quantities are about to be sent; returns the numbers of their Pending records, in order.
+
+        It is on the disk before this returns. A cell may stand in `cells` once.
+        """
+        why = _reason(reason)
+        if not cells:
+            return []
+        assert len({(c.store, c.store_sku, c.location) for c in cells}) == len(cells), "a cell is pushed once at a time"
+        with self._transaction(opening.DURABLE) as connection:
+            ids = self._numbers(connection, len(cells))
+            intents = [self._intent(i, cell, why, at) for i, cell in zip(ids, cells, strict=True)]
+            self._many(connection, statements.BEGIN, intents)
+            self._many(connection, self._desire, [self._wanted(cell) for cell in cells])
+        return list(ids)
+
+    def finish(self, results: Sequence[Finished]) -> None:
+        """Keeps how pushes ended, each in its record and in what is known of its cell; call it with 50 and more."""
+        if not results:
+            return
+        answers = [self._answer(result) for result in results]
+        with self._transaction(opening.WRITE) as connection:
+            done = self._many(connection, statements.FINISH, answers)
+            assert done == len(results), "every push that ends was begun"
+            for live in ("confirmed", "unknown", "keep"):
+                self._settle(connection, live, [a for a, r in zip(answers, results, strict=True) if r.live == live])
+
+    def _settle(self, connection: Connection, live: str, answers: list[dict[str, object]]) -> None:
+        if not answers:
+            return
+        match live:
+            case "confirmed":
+                newest = self._many(connection, statements.CONFIRM, answers)
+                if newest < len(answers):
+                    self._many(connection, statements.LOSE_OVERTAKEN, answers)
+            case "unknown":
+                self._many(connection, statements.LOSE, answers)
+            case _:
+                self._many(connection, statements.LEAVE, answers)
+
+    def skip(self, cells: Sequence[tuple[PlannedCell, str]], *, reason: int, at: datetime) -> None:
+        """Keeps that these cells were not sent, and why; the same again is counted in the record that says so."""
+        why = _reason(reason)
+        for some in _each_cell_once(cells):
+            with self._transaction(opening.WRITE) as connection:
+                ids = self._numbers(connection, len(some))
+                skipped = [
+                    self._intent(i, cell, why, at) | {"p_before": cell.live, "p_detail": detail}
+                    for i, (cell, detail) in zip(ids, some, strict=True)
+                ]
+                self._many(connection, statements.SKIP, skipped)
+                self._many(connection, statements.COUNT_SKIP, skipped)
+
+    def interrupted(self, at: datetime) -> int:
+        """Ends the pushes of an apply that died: Failed, their cells unknown; returns how many. Hold the lock."""
+        with self._transaction(opening.WRITE) as connection:
+            count = connection.execute(statements.COUNT_PENDING, self._ours()).scalar_one()
+            if count:
+                connection.execute(statements.LOSE_PENDING, self._ours())
+                ended = {"p_finished_at": _milliseconds(at), "p_kind": "unknown", "p_detail": INTERRUPTED}
+                connection.execute(statements.FAIL_PENDING, self._ours() | ended)
+        return count
+
+    # ---- history ------------------------------------------------------------------------------------
+
+    def records(
+        self,
+        *,
+        store: str | None = None,
+        store_sku: str | None = None,
+        sku: str | None = None,
+        status: Status | None = None,
+        reason: int | None = None,
+        kind: str | None = None,
+        limit: int = 100,
+    ) -> list[Record]:
+        """The newest records first, at most `limit`, of those that have every value that is given."""
+        asked = {"store": store, "store_sku": store_sku, "sku": sku, "reason": reason, "kind": kind}
+        asked["status"] = None if status is None else Status(status).value
+        filters = {name: value for name, value in asked.items() if value is not None}
+        with self._transaction() as connection:
+            rows = connection.execute(statements.records(filters, limit), self._ours()).fetchall()
+        return [_record(row._mapping) for row in rows]
+
+    def summary(self) -> list[StoreSummary]:
+        """How every store stands, by name."""
+        with self._transaction() as connection:
+            cells = connection.execute(statements.CELLS_BY_STORE, self._ours()).fetchall()
+            newest = connection.execute(statements.NEWEST_BY_STORE, self._ours()).fetchall()
+        known = {store: (count, unknown, _time(success)) for store, count, unknown, success in cells}
+        names = sorted({*known, *(row[0] for row in newest)})
+        return [
+            _summary(name, known.get(name, (0, 0, None)), [r[1:] for r in newest if r[0] == name]) for name in names
+        ]
+
+    def prune(self, at: datetime) -> int:
+        """Deletes history beyond the latest 100 records of a listing and 30 days, in small steps; returns how many.
+
+        What a store shows is not history and stays; so does a push whose end is not known.
+        """
+        before = self._ours() | {"p_created_at": _milliseconds(at - timedelta(days=DAYS)), "p_step": STEP * STEP}
+        count = 0
+        while deleted := self._delete(statements.DELETE_OLDER, [before]):
+            count += deleted
+        for listings in self._crowded():
+            while deleted := self._delete(statements.DELETE_CROWD, listings):
+                count += deleted
+        return count
+
+    def _crowded(self) -> Iterator[list[dict[str, object]]]:
+        """Listings with more records than are kept, some at a time."""
+        limits = self._ours() | {"p_keep": LATEST, "p_step": STEP}
+        last = {"p_store": "", "p_store_sku": ""}
+        while True:
+            with self._transaction() as connection:
+                rows = connection.execute(statements.CROWDED, limits | last).fetchall()
+            if not rows:
+                return
+            listings = [{"p_store": store, "p_store_sku": store_sku} for store, store_sku in rows]
+            yield [limits | listing for listing in listings]
+            last = listings[-1]
+
+    # ---- below --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self, options: Mapping[str, bool] = opening.READ) -> Iterator[Connection]:
+        with (
+            opening.telling(self._path),
+            self._engine.connect().execution_options(**options) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def _many(self, connection: Connection, statement: Executable, rows: list[dict[str, object]]) -> int:
+        """Carries out a statement for every row; returns how many rows of the table it changed."""
+        text = self._texts.get(statement)
+        if text is None:
+            text = self._texts[statement] = statements.text_of(statement, self._engine.dialect)
+        return connection.exec_driver_sql(text, rows).rowcount
+
+    def _delete(self, statement: Delete, steps: list[dict[str, object]]) -> int:
+        with self._transaction(opening.WRITE) as connection:
+            return connection.execute(statement, steps).rowcount
+
+    def _numbers(self, connection: Connection, count: int) -> range:
+        """The next record numbers; a number is never given twice, even when its record was deleted."""
+        name = {"p_tenant": self._tenant, "p_name": LAST_RECORD}
+        if not connection.execute(statements.ADD_TO_META, name | {"p_more": count}).rowcount:
+            connection.execute(statements.WRITE_META, name | {"p_value": count})
+        last = connection.execute(statements.READ_META, name).scalar_one()
+        return range(last - count + 1, last + 1)
+
+    def _ours(self) -> dict[str, object]:
+        return {"p_tenant": self._tenant}
+
+    def _key(self, key: CellKey | PlannedCell) -> dict[str, object]:
+        return {
+            "p_tenant": self._tenant,
+            "p_store": key.store,
+            "p_store_sku": key.store_sku,
+            "p_location": key.location,
+        }
+
+    def _wanted(self, cell: PlannedCell) -> dict[str, object]:
+        preorder = int(cell.mode == "preorder")
+        return self._key(cell) | {
+            "p_desired_quantity": cell.quantity, "p_desired_preorder": preorder, "p_desired_days": cell.days
+        }  # fmt: skip
+
+    def _intent(self, number: int, cell: PlannedCell, reason: int, at: datetime) -> dict[str, object]:
+        assert cell.quantity is not None, "a blocked cell is never sent"
+        return {
+            "p_tenant": self._tenant,
+            "p_id": number,
+            "p_store": cell.store,
+            "p_store_sku": cell.store_sku,
+            "p_location": cell.location,
+            "p_sku": cell.sku,
+            "p_rule": cell.rule or "",
+            "p_reason": reason,
+            "p_before": cell.available if cell.live is None else cell.live,
+            "p_quantity": cell.quantity,
+            "p_preorder": int(cell.mode == "preorder"),
+            "p_days": cell.days,
+            "p_created_at": _milliseconds(at),
+        }
+
+    def _answer(self, result: Finished) -> dict[str, object]:
+        assert result.status is not Status.PENDING, "what has ended is not pending"
+        at = _milliseconds(result.at)
+        return {
+            "p_tenant": self._tenant,
+            "p_id": result.record_id,
+            "p_store": result.key.store,
+            "p_store_sku": result.key.store_sku,
+            "p_location": result.key.location,
+            "p_quantity": result.quantity,
+            "p_preorder": int(result.mode == "preorder"),
+            "p_days": result.days,
+            "p_status": Status(result.status).value,
+            "p_finished_at": at,
+            "p_confirmed_at": at,
+            "p_code": result.code,
+            "p_kind": result.kind,
+            "p_detail": result.detail,
+        }
+
+
+def _reason(reason: int) -> int:
+    """The number of a reason there is; raises PushdslError."""
+    try:
+        return int(Reason(reason))
+    except ValueError:
+        ours = [int(r) for r in Reason if r > Reason.STOCK_COUNT]
+        raise PushdslError(
+            f"`{reason}` is no reason for a push", f"reasons are 1 to 17 and {min(ours)} to {max(ours)}"
+        ) from None
+
+
+def _each_cell_once(cells: Sequence[tuple[PlannedCell, str]]) -> Iterator[list[tuple[PlannedCell, str]]]:
+    """The cells in lists that hold no cell twice, so that a list can be written as a whole; mostly there is one."""
+    rounds: list[list[tuple[PlannedCell, str]]] = []
+    seen: dict[tuple[str, str, str], int] = {}
+    for cell, detail in cells:
+        key = (cell.store, cell.store_sku, cell.location)
+        turn = seen.get(key, 0)
+        seen[key] = turn + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append((cell, detail))
+    yield from rounds
+
+
+def _read(live: Live) -> dict[str, object]:
+    assert live.quantity is not None, "what was read is known"
+    preorder = int(live.mode == "preorder")
+    return {
+        "p_quantity": live.quantity, "p_reserved": live.reserved, "p_preorder": preorder, "p_days": live.days
+    }  # fmt: skip
+
+
+def _record(row: Mapping[Any, Any]) -> Record:  # Any: SQLAlchemy's rows are untyped
+    created_at, finished_at = _time(row["created_at"]), _time(row["finished_at"])
+    assert created_at is not None
+    return Record(
+        id=row["id"],
+        key=CellKey(row["store"], row["store_sku"], row["location"]),
+        sku=row["sku"],
+        rule=row["rule"],
+        reason=row["reason"],
+        status=Status(row["status"]),
+        before=row["before"],
+        quantity=row["quantity"],
+        mode="preorder" if row["preorder"] else "normal",
+        days=row["days"],
+        detail=row["detail"],
+        code=row["code"],
+        kind=row["kind"],
+        created_at=created_at,
+        finished_at=finished_at,
+        count=row["count"],
+    )
+
+
+def _summary(store: str, known: tuple[int, int, datetime | None], newest: Sequence[Sequence[Any]]) -> StoreSummary:
+    statuses: dict[Status, int] = {}
+    failures: dict[str, int] = {}
+    for status, kind, count in newest:
+        statuses[Status(status)] = statuses.get(Status(status), 0) + count
+        if status == Status.FAILED.value:
+            failures[kind] = failures.get(kind, 0) + count
+    return StoreSummary(store, *known, statuses, failures)
+
+
+def _milliseconds(at: datetime) -> int:
+    """Milliseconds since 1970 UTC; `at` has a zone."""
+    return (at - _EPOCH) // _MILLISECOND
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else _EPOCH + milliseconds * _MILLISECOND

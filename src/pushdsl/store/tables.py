@@ -1,0 +1,88 @@
+"""The three tables of the store of record: what holds for the whole file, the state of every cell, and its history.
+
+State and history are apart, so that deleting history never loses what a store shows. Times are milliseconds since
+1970 UTC. Every key begins with a tenant, empty where one shop owner has the file alone.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, MetaData, Table, Text
+
+from pushdsl.model import Status
+
+SCHEMA = 1
+"""Grows with every change that an older pushdsl would not understand."""
+MARKER = "pushdsl.record"
+"""The name in `meta` whose value is the schema; a file without it is not ours."""
+LAST_RECORD = "last record"
+"""The name in `meta` whose value is the highest record number ever given; numbers are never given twice."""
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# `known`: something was ever learned of what the store shows; without it the facts' `live` table is asked.
+# `quantity` null is then unknown. `preorder` and `days` are the latch: they stay as last confirmed or read.
+# `confirmed_at` is cleared when a read shows another quantity than `confirmed_quantity`; `succeeded_at` never is.
+# `generation` counts what was desired, `settled` is the newest one that ended: below it, a push is under way.
+cell = Table(
+    "cell",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("store", Text, primary_key=True),
+    Column("store_sku", Text, primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("generation", BigInteger, nullable=False, server_default="0"),
+    Column("settled", BigInteger, nullable=False, server_default="0"),
+    Column("desired_quantity", Integer),
+    Column("desired_preorder", Integer),
+    Column("desired_days", Integer),
+    Column("known", Integer, nullable=False, server_default="0"),
+    Column("quantity", Integer),
+    Column("reserved", Integer),
+    Column("preorder", Integer, nullable=False, server_default="0"),
+    Column("days", Integer),
+    Column("confirmed_quantity", Integer),
+    Column("confirmed_at", BigInteger),
+    Column("succeeded_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("store", Text, nullable=False),
+    Column("store_sku", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("sku", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("before", Integer),
+    Column("quantity", Integer, nullable=False),
+    Column("preorder", Integer, nullable=False),
+    Column("days", Integer),
+    Column("detail", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    Column("count", Integer, nullable=False),
+    CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in Status)})", name="four_statuses"),
+    sqlite_with_rowid=False,
+)
+
+Index("record_of_cell", record.c.tenant, record.c.store, record.c.store_sku, record.c.location, record.c.id)
+Index("record_of_sku", record.c.tenant, record.c.sku)
+Index("record_by_time", record.c.tenant, record.c.created_at)
+Index("record_by_status", record.c.tenant, record.c.status)
