@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 from pushdsl.errors import Diagnostic
 from pushdsl.grammar.build import Builder
 from pushdsl.grammar.nodes import File
+from pushdsl.grammar.reading import MAX_BYTES, read_source, too_large
 from pushdsl.grammar.tokens import Tokens, tokenize
 from pushdsl.source import SourceText, Span
+
+__all__ = ["MAX_BYTES", "parse", "read_source"]
 
 _METHOD = {"for": "for_"}
 _GRAMMAR = Path(__file__).with_name("push.lark")
@@ -25,6 +28,8 @@ _GRAMMAR = Path(__file__).with_name("push.lark")
 
 def parse(source: SourceText) -> tuple[File, tuple[Diagnostic, ...]]:
     """The tree of `source` without the statements that have errors, and the errors in the order of the text."""
+    if len(source.text) > MAX_BYTES:
+        return File(source, ()), (too_large(source),)
     table = _table()
     tokens, diagnostics = tokenize(source, table.words)
     builder = Builder(source)
@@ -32,12 +37,6 @@ def parse(source: SourceText) -> tuple[File, tuple[Diagnostic, ...]]:
     file = parsing.run()
     diagnostics += parsing.diagnostics + builder.diagnostics
     return file, tuple(sorted(diagnostics, key=lambda found: found.span.start if found.span else 0))
-
-
-def read_source(name: str, content: bytes) -> tuple[SourceText, tuple[Diagnostic, ...]]:
-    """The text of a rule file's bytes; `name` is what messages call it."""
-    text = content.decode("utf-8-sig")
-    return SourceText(name, text.replace("\r\n", "\n")), ()
 
 
 # A reduction takes `size` values off the stack. `picks` are those that become parts, with whether each is a list
@@ -151,13 +150,13 @@ class _Parsing:
         assert isinstance(file, File)
         return file
 
-    def _feed(self, tokens: Tokens, position: int) -> int:
-        """Read tokens from `position` on; the position of the first that does not fit, or past the last."""
+    def _feed(self, tokens: Tokens, first: int) -> int:
+        """Read tokens from `first` on; the position of the first that does not fit, or past the last."""
         moves, follow, reductions = self.table.moves, self.table.follow, self.table.reductions
         states, values, starts, of_token, actions = self.states, self.values, self.starts, self.of_token, self.actions
         kinds, token_starts, token_ends = tokens.kinds, tokens.starts, tokens.ends
         end, last = self.end, self.table.last
-        for position in range(position, len(kinds)):
+        for position in range(first, len(kinds)):
             kind = kinds[position]
             start = token_starts[position]
             while True:
