@@ -240,49 +240,56 @@ class PlannedCells(Sequence[PlannedCell]):
         return PlannedCells(self._rules, self._facts, self._claims, self._cells, self._results, rows)
 
     def _make(self, rows: Any) -> Iterator[PlannedCell]:
-        cells, facts, results = self._cells, self._facts, self._results
+        cells, listings, results = self._cells, self._facts.listings, self._results
         listing = cells.listing[rows]
 
-        def column(name: str) -> list[Any]:
+        def asked(name: str) -> Any:
             values, axis = cells.columns[name]
-            return values[cells.axes[axis][rows]].tolist()  # type: ignore[no-any-return]  # numpy gives Any
+            return values[cells.axes[axis][rows]]
 
-        for at, store, location, sku, setting, available, quantity, is_open, days, live, known, was, live_days, action, \
-                effects, blocked in zip(
-            listing.tolist(), facts.listings.store[listing].tolist(), cells.location[rows].tolist(),
-            facts.listings.sku[listing].tolist(), cells.setting[rows].tolist(), column("available"),
-            results.quantity[rows].tolist(), results.open[rows].tolist(), results.days[rows].tolist(),
-            column("live"), column("live_known"), column("was_open"), column("live_days"), results.action[rows].tolist(),
-            results.effects[rows].tolist(), results.blocked[rows].tolist(), strict=True,
-        ):  # fmt: skip
-            name: Action = ACTIONS[action]
-            shown = live if known else None
-            mode: Mode = "preorder" if (was if name == "blocked" else is_open) else "normal"
-            rule = self._rules.rules[cells.settings[setting].rule] if setting >= 0 else None
-            if rule is None:
-                why = contested_text(self._claims.contested[at])
-            elif name == "blocked":
-                why = blocked_text(blocked, facts.stores[store])
-            else:
-                why = self._why(rule, setting, effects, available) + action_text(name, shown, was, is_open)
-            with_take = rule is not None and rule.take is not None and blocked != UNKNOWN_STOCK
-            yield PlannedCell(
-                store=facts.stores[store],
-                store_sku=facts.listings.store_sku[at],
-                location=cells.location_names[location],
-                sku=facts.skus[sku],
-                rule=rule.name if rule else None,
-                available=available if with_take else None,
-                quantity=None if name == "blocked" else quantity,
-                mode=mode,
-                days=None if days == ABSENT or name == "blocked" else days,
-                live=shown,
-                action=name,
-                why=why,
-                set_mode=is_open != was
-                or (is_open and days != live_days)
-                or (not known and rule is not None and rule.preorder is not None),
-            )
+        columns = (
+            listing, listings.store[listing], cells.location[rows], listings.sku[listing], cells.setting[rows],
+            asked("available"), results.quantity[rows], results.open[rows], results.days[rows],
+            asked("live"), asked("live_known"), asked("was_open"), asked("live_days"),
+            results.action[rows], results.effects[rows], results.blocked[rows],
+        )  # fmt: skip
+        return map(self._cell, *(column.tolist() for column in columns))
+
+    def _cell(
+        self, listing: int, store: int, location: int, sku: int, setting: int,
+        available: int, quantity: int, is_open: bool, days: int,
+        live: int, live_known: bool, was_open: bool, live_days: int,
+        action: int, effects: int, blocked: int,
+    ) -> PlannedCell:  # fmt: skip
+        """One row of the columns as a value; a blocked cell keeps the mode that the store shows."""
+        name: Action = ACTIONS[action]
+        shown = live if live_known else None
+        mode: Mode = "preorder" if (was_open if name == "blocked" else is_open) else "normal"
+        rule = self._rules.rules[self._cells.settings[setting].rule] if setting >= 0 else None
+        if rule is None:
+            why = contested_text(self._claims.contested[listing])
+        elif name == "blocked":
+            why = blocked_text(blocked, self._facts.stores[store])
+        else:
+            why = self._why(rule, setting, effects, available) + action_text(name, shown, was_open, is_open)
+        with_take = rule is not None and rule.take is not None and blocked != UNKNOWN_STOCK
+        return PlannedCell(
+            store=self._facts.stores[store],
+            store_sku=self._facts.listings.store_sku[listing],
+            location=self._cells.location_names[location],
+            sku=self._facts.skus[sku],
+            rule=rule.name if rule else None,
+            available=available if with_take else None,
+            quantity=None if name == "blocked" else quantity,
+            mode=mode,
+            days=None if days == ABSENT or name == "blocked" else days,
+            live=shown,
+            action=name,
+            why=why,
+            set_mode=is_open != was_open
+            or (is_open and days != live_days)
+            or (not live_known and rule is not None and rule.preorder is not None),
+        )
 
     def _why(self, rule: CheckedRule, setting: int, effects: int, available: int) -> str:
         key = (setting, effects)

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pushdsl import cycle
+from pushdsl.applying import apply, refuse_unless_safe
 from pushdsl.cli.inputs import add_facts, add_json, add_rules_option, project_of, warn_about_facts
-from pushdsl.cycle import Applied, Inputs, OnProgress, Project
+from pushdsl.cycle import Inputs, Project
 from pushdsl.errors import RefusedPlan
 from pushdsl.model import Plan
 from pushdsl.planfile import SavedPlan, plan_json, read_plan
+from pushdsl.recorder import Applied, OnProgress
 from pushdsl.report import plan_lines, print_lines
 
 SHOWN = 20
@@ -36,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = cycle.read_inputs(project)
     warn_about_facts(inputs)
     planned = _plan(args, inputs)
-    cycle.refuse_unless_safe(project, planned, args.allow_zeroing)
+    refuse_unless_safe(project, planned, args.allow_zeroing)
     if not args.json:
         print_lines(plan_lines(planned, SHOWN))
     applied = carry_out(project, inputs, planned, now=args.now)
@@ -51,7 +53,7 @@ def carry_out(project: Project, inputs: Inputs, planned: Plan, *, now: bool = Fa
     """Pushes, with a progress bar on a terminal."""
     total = len(planned.cells) - planned.summary["blocked"] if now else planned.summary["push"]
     with _progress(total) as on_progress:
-        return cycle.apply(project, inputs, planned, now=now, on_progress=on_progress)
+        return apply(project, inputs, planned, now=now, on_progress=on_progress)
 
 
 def applied_lines(applied: Applied) -> Iterator[str]:

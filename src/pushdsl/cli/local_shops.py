@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -102,8 +103,8 @@ def settings_lines(account: str, settings: Mapping[str, object]) -> Iterator[str
     """The settings of one account as they stand in `pushdsl.toml`."""
     yield f"[accounts.{account}]"
     for key, value in settings.items():
-        text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-        yield f"{key} = {value}" if isinstance(value, int) else f'{key} = "{text}"'
+        # A JSON string, number or truth is written the same way in TOML.
+        yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
 
 
 def sample(name: str) -> tuple[Store, Sequence[ListingRef]]:

@@ -7,7 +7,7 @@ import json
 
 from pushdsl import cycle
 from pushdsl.cli.inputs import add_facts, add_json, add_rules, known_store, project_of
-from pushdsl.cycle import Drift
+from pushdsl.reconcile import Drift, reconcile
 from pushdsl.report import print_table
 
 
@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     project = project_of(args)
     inputs = cycle.read_inputs(project)
     known_store(args.store, inputs)
-    drifts = cycle.reconcile(project, inputs, args.store)
+    drifts = reconcile(project, inputs, args.store)
     if args.json:
         print(json.dumps([_dict(drift) for drift in drifts], ensure_ascii=False, indent=1))
         return 0

@@ -6,6 +6,7 @@ import argparse
 import json
 
 from pushdsl.cli.inputs import add_json, add_rules_option, project_of
+from pushdsl.model import Status
 from pushdsl.planfile import iso
 from pushdsl.report import print_table
 from pushdsl.store import StoreSummary, open_existing
@@ -29,14 +30,14 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print("pushing is on" if settings.push_enabled else "pushing is switched OFF: `[push] enabled` in pushdsl.toml")
     if stores:
-        columns = ("store", "cells", "unknown", "last success", *_STATUSES, "failures by kind")
+        columns = ("store", "cells", "unknown", "last success", *(s.value for s in _STATUSES), "failures by kind")
         print_table("", columns, [_row(store) for store in stores])
     else:
         print("nothing was pushed yet")
     return 0
 
 
-_STATUSES = ("Successfully", "Failed", "Pending", "Skipped")
+_STATUSES = tuple(Status)
 
 
 def _row(store: StoreSummary) -> tuple[object, ...]:
@@ -52,6 +53,6 @@ def _dict(store: StoreSummary) -> dict[str, object]:
         "cells": store.cells,
         "unknown": store.unknown,
         "last_success": iso(store.last_success) if store.last_success else None,
-        "statuses": {status: store.statuses.get(status, 0) for status in _STATUSES},
+        "statuses": {status.value: store.statuses.get(status, 0) for status in _STATUSES},
         "failures": dict(sorted(store.failures.items())),
     }

@@ -1,0 +1,134 @@
+"""A plan in; pushed, every outcome recorded, and how it ended out. The guards stand before the first call."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import aiohttp
+
+from pushdsl.cycle import Inputs, Project
+from pushdsl.errors import RefusedPlan
+from pushdsl.model import Action, Facts, Plan, PlannedCell, Reason
+from pushdsl.planner import PlannedCells
+from pushdsl.pusher import Job, Pace, StoreWork, push
+from pushdsl.recorder import Applied, OnProgress, Recorder
+from pushdsl.settings import account_settings
+from pushdsl.store import open_store
+
+
+def refuse_unless_safe(project: Project, planned: Plan, allow_zeroing: bool) -> None:
+    """The guards before the first call: the switch, and no mass zeroing. Raises RefusedPlan."""
+    if not project.settings.push_enabled:
+        raise RefusedPlan(
+            "pushing is switched off", "set `enabled = true` under `[push]` in `pushdsl.toml` to push again"
+        )
+    shown = sum(cell.live or 0 for cell in planned.cells)
+    gone = sum(cell.live or 0 for cell in _having(planned, "push") if cell.quantity == 0)
+    limit = project.settings.zeroing_limit_percent
+    if gone * 100 > shown * limit and not allow_zeroing:
+        raise RefusedPlan(
+            f"{gone} of the {shown} pieces shown would go to 0, more than {limit} %",
+            "look at the plan; if it is right, apply it with `--allow-zeroing`",
+        )
+
+
+def apply(
+    project: Project,
+    inputs: Inputs,
+    planned: Plan,
+    *,
+    now: bool = False,
+    reason: Reason | None = None,
+    on_progress: OnProgress = lambda _: None,
+    pace: Pace = Pace(),  # noqa: B008  # frozen
+) -> Applied:
+    """Carries out a plan and records every outcome. `now` sends held and unchanged cells too.
+
+    Raises SettingsError before the first call where a store to push lacks its settings.
+    """
+    sending = list(_having(planned, "push", "held", "unchanged") if now else _having(planned, "push"))
+    reaching = reach(project, inputs, {cell.store for cell in sending})
+    with open_store(project.settings.record_url) as record, record.lock():
+        record.interrupted(pace.now())
+        why = reason or (Reason.PUSH_NOW if now else Reason.RULE_CHANGE)
+        if not now:
+            skipped = [(cell, _skip_detail(cell)) for cell in _having(planned, "held", "unchanged")]
+            record.skip(skipped, reason=why, at=pace.now())
+        ids = record.begin(sending, reason=why, at=pace.now())
+        work = _work(inputs, reaching, sending, ids)
+        with Recorder(record, pace, on_progress) as recorder:
+            asyncio.run(_push_all(work, recorder, pace))
+        record.prune(pace.now())
+    return recorder.summary()
+
+
+def _having(planned: Plan, *actions: Action) -> Sequence[PlannedCell]:
+    if isinstance(planned.cells, PlannedCells):
+        return planned.cells.having(*actions)
+    return [cell for cell in planned.cells if cell.action in actions]
+
+
+def _skip_detail(cell: PlannedCell) -> str:
+    return "held" if cell.action == "held" else ("increase only" if "increase only" in cell.why else "unchanged")
+
+
+def reach(project: Project, inputs: Inputs, stores: set[str]) -> dict[str, StoreWork]:
+    """How to reach each store, without jobs yet; all missing settings are found before the first call."""
+    reaching = {}
+    for name in sorted(stores):
+        store = inputs.rules.stores[name]
+        platform = project.platforms.get(store.platform).platform
+        settings = account_settings(project.settings, store, platform)
+        reaching[name] = StoreWork(store, platform, settings, inputs.limits[name], ())
+    return reaching
+
+
+def _work(
+    inputs: Inputs, reaching: Mapping[str, StoreWork], cells: Sequence[PlannedCell], ids: Sequence[int]
+) -> list[StoreWork]:
+    rows = listing_rows(inputs.facts, {(cell.store, cell.store_sku) for cell in cells})
+    jobs: dict[str, list[Job]] = {name: [] for name in reaching}
+    listings = inputs.facts.listings
+    for record, cell in zip(ids, cells, strict=True):
+        row = rows[cell.store, cell.store_sku]
+        jobs[cell.store].append(Job(record, cell, listings.item_id[row], listings.variant_id[row]))
+    return [replace(reaching[name], jobs=tuple(found)) for name, found in jobs.items()]
+
+
+def listing_rows(facts: Facts, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The row of each of these listings, by store and store SKU."""
+    stores = facts.listings.store.tolist()
+    keys = ((facts.stores[s], sku) for s, sku in zip(stores, facts.listings.store_sku, strict=True))
+    return {key: row for row, key in enumerate(keys) if key in wanted}
+
+
+async def _push_all(work: Sequence[StoreWork], recorder: Recorder, pace: Pace) -> None:
+    stop = asyncio.Event()
+    async with http_session() as http:
+        with _stopped_by_ctrl_c(stop):
+            await push(work, recorder.add, http, stop, pace)
+
+
+def http_session() -> aiohttp.ClientSession:
+    """One session for all stores: bounded time for every call, few connections a host."""
+    return aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=30, sock_connect=10),
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=8),
+    )
+
+
+@contextmanager
+def _stopped_by_ctrl_c(stop: asyncio.Event) -> Iterator[None]:
+    """The first Ctrl-C ends the apply cleanly; where the loop takes no signals, the default stays."""
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError, RuntimeError, ValueError):
+        loop.add_signal_handler(signal.SIGINT, stop.set)
+    try:
+        yield
+    finally:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.remove_signal_handler(signal.SIGINT)
