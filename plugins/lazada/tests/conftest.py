@@ -6,13 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from pushdsl.plugins import CellPush, Connection, Location, Store
+from pushdsl.plugins import Connection, ListingRef, Store
 from pushdsl_lazada.sandbox import LazadaSandbox
 from pushdsl_lazada.settings import LazadaSettings
 
@@ -20,6 +19,7 @@ NOW = datetime(2018, 2, 5, 8, 46, 32, tzinfo=UTC)
 """The time of Lazada's own signature sample: 1517820392 seconds."""
 
 Talk = Callable[[Connection], Awaitable[object]]
+SandboxTalk = Callable[[LazadaSandbox, Connection], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Scripted:
 
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
-    def run(self, talk: Talk, replies: Sequence[Reply], store: Store = Store("lazada_my", "lazada", "main")) -> object:
-        return asyncio.run(self._run(talk, list(replies), store))
+    def run(self, talk: Talk, replies: Sequence[Reply], store: Store | None = None) -> object:
+        return asyncio.run(self._run(talk, list(replies), store or Store("lazada_my", "lazada", "main")))
 
     async def _run(self, talk: Talk, replies: list[Reply], store: Store) -> object:
         async def answer(request: web.Request) -> web.Response:
@@ -71,37 +71,43 @@ def settings(base_url: str | None = None) -> LazadaSettings:
 
 @dataclass(frozen=True)
 class InSandbox:
-    """Runs a talk against a started sandbox; the clock of both sides stands still."""
+    """Runs a talk with a started sandbox that has one shop; the clock of both sides stands still."""
 
-    def run(
-        self, talk: Callable[[Connection, LazadaSandbox], Awaitable[object]], cells: Sequence[CellPush], store: Store
-    ) -> object:
-        """`cells` are the listings of the shop, and what it shows before the talk."""
-
+    def run(self, talk: SandboxTalk, store: Store, listings: Sequence[ListingRef], quantity: int = 5) -> object:
         async def talked() -> object:
             sandbox = LazadaSandbox()
             sandbox.now = lambda: NOW
             await sandbox.start()
             try:
-                refs = [listing_of(cell) for cell in cells]
-                given = LazadaSettings.model_validate(sandbox.open_shop(store, refs))
-                for cell in cells:
-                    sandbox.show(store.name, shown_of(cell))
+                given = LazadaSettings.model_validate(sandbox.open_shop(store, listings, quantity))
                 async with aiohttp.ClientSession() as http:
-                    return await talk(Connection(store, given, http, lambda: NOW), sandbox)
+                    return await talk(sandbox, Connection(store, given, http, lambda: NOW))
             finally:
                 await sandbox.stop()
 
         return asyncio.run(talked())
 
 
-def listing_of(cell: CellPush):  # type: ignore[no-untyped-def]
-    from pushdsl.plugins import ListingRef
+@pytest.fixture
+def scripted() -> Scripted:
+    return Scripted()
 
-    return ListingRef(cell.store_sku, cell.item_id, cell.variant_id)
+
+@pytest.fixture
+def reply() -> type[Reply]:
+    return Reply
 
 
-def shown_of(cell: CellPush):  # type: ignore[no-untyped-def]
-    from pushdsl.plugins import Shown
+@pytest.fixture
+def in_sandbox() -> InSandbox:
+    return InSandbox()
 
-    return Shown(cell.store_sku, cell.location, cell.quantity)
+
+@pytest.fixture
+def lazada_settings() -> Callable[..., LazadaSettings]:
+    return settings
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
