@@ -67,7 +67,7 @@ def connect(url: URL, *, create: bool) -> Engine:
     if create:
         _make_folder(path.parent)
     engine = create_engine(url, hide_parameters=True, paramstyle="named")
-    event.listen(engine, "connect", _leave_transactions_to_us)
+    event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     try:
         with telling(path):
@@ -92,8 +92,8 @@ def _unusable(path: Path, error: OSError) -> PushdslError:
     )
 
 
-def _leave_transactions_to_us(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None
+def _prepare(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, and not by the driver
 
 
 def _begin(connection: Connection) -> None:

@@ -5,7 +5,7 @@ Parameters begin with `p_`, except in plain inserts, where they are named like t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -28,7 +28,6 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
-    not_,
     null,
     or_,
     select,
@@ -224,38 +223,36 @@ FINISH: Update = (
 )
 
 _other = record.alias("other")
-_newest_of_cell = select(func.max(_other.c.id)).where(_at_key(_other)).scalar_subquery()
 
 
-def _skip() -> Insert:
-    """A Skipped record that counts nothing yet, unless the newest of the cell is one with the same detail."""
+def skip(dialect: Dialect) -> Executable:
+    """A Skipped record; where the newest of the cell is one with the same detail, that one counts one more instead.
+
+    Either way the record then says what was skipped last.
+    """
     newest = record.alias("newest")
     same = (
-        select(_ONE)
+        select(newest.c.id)
         .where(
             _tenant(newest),
-            newest.c.id == _newest_of_cell,
+            newest.c.id == select(func.max(_other.c.id)).where(_at_key(_other)).scalar_subquery(),
             newest.c.status == _status(Status.SKIPPED),
             newest.c.detail == _p(record, "detail"),
         )
-        .exists()
+        .scalar_subquery()
     )
-    values = _values(record, "tenant", "id", *KEY, *_INTENT, "before", "detail", "created_at")
-    values |= {"finished_at": _p(record, "created_at"), "generation": _ZERO}
-    values |= {"status": _status(Status.SKIPPED), "count": _ZERO}
-    values |= dict.fromkeys(("code", "kind"), _EMPTY)
-    return insert(record).from_select(list(values), select(*values.values()).where(not_(same)))
-
-
-SKIP: Insert = _skip()
-COUNT_SKIP: Update = (
-    update(record)
-    .where(_tenant(record), record.c.id == _newest_of_cell)
-    .values(
-        _values(record, *_INTENT, "before", "created_at")
-        | {"finished_at": _p(record, "created_at"), "count": record.c.count + _ONE}
+    latest = (*_INTENT, "before", "created_at")
+    values = _values(record, "tenant", *KEY, *latest, "detail")
+    values |= {"id": func.coalesce(same, _p(record, "id")), "finished_at": _p(record, "created_at")}
+    values |= {"generation": _ZERO, "status": _status(Status.SKIPPED), "count": _ONE, "code": _EMPTY, "kind": _EMPTY}
+    rows = select(*values.values()).where(_ONE == _ONE)  # SQLite needs a `where` to tell this `on` from a join's
+    new = UPSERTS[dialect](record).from_select(list(values), rows)
+    upsert: Executable = new.on_conflict_do_update(
+        index_elements=list(record.primary_key.columns),
+        set_={name: new.excluded[name] for name in (*latest, "finished_at")} | {"count": record.c.count + _ONE},
     )
-)
+    return upsert
+
 
 COLUMNS = (
     "id", *KEY, "sku", "rule", "reason", "status", "before", *_SENT, "detail", "code", "kind", "created_at",
@@ -263,14 +260,23 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def records(filters: Mapping[str, object], limit: int) -> Select[Any]:
+def records(filters: Mapping[str, object], status: Status | None, limit: int) -> Select[Any]:
     """The newest records whose columns have these values."""
+    wanted = [record.c[name] == value for name, value in filters.items()]
+    if status is not None:  # in the text, or the index of this status is not used
+        wanted.append(record.c.status == _status(status))
     return (
         select(*(record.c[name] for name in COLUMNS))
-        .where(_tenant(record), *(record.c[name] == value for name, value in filters.items()))
-        .order_by(record.c.created_at.desc(), record.c.id.desc())
+        .where(_tenant(record), *wanted)
+        .order_by(*_newest_first(record, few="sku" in filters or "store_sku" in filters))
         .limit(limit)
     )
+
+
+def _newest_first(table: FromClause, *, few: bool) -> Sequence[ColumnElement[Any]]:
+    """Where a SKU leaves few rows, they are to be found by it and then sorted, and not found by time."""
+    time = table.c.created_at + _ZERO if few else table.c.created_at
+    return time.desc(), table.c.id.desc()
 
 
 # ---- summary ----------------------------------------------------------------------------------------
@@ -327,7 +333,7 @@ def _delete_crowd() -> Delete:
     older = (
         select(_other.c.id, _other.c.status)
         .where(of_listing)
-        .order_by(_other.c.created_at.desc(), _other.c.id.desc())
+        .order_by(*_newest_first(_other, few=True))
         .offset(bindparam("p_keep", type_=Integer))
         .subquery("older")
     )

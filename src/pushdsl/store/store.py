@@ -6,7 +6,8 @@ on the disk before its push, so a killed apply leaves Pending records, and their
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -93,6 +94,7 @@ class RecordStore:
         dialect: Any = engine.dialect.name  # opening lets only dialects through that have upserts
         self._desire = statements.desire(dialect)
         self._observe = statements.observe(dialect)
+        self._skip = statements.skip(dialect)
         self._texts: dict[Executable, str] = {}
 
     def __enter__(self) -> RecordStore:
@@ -142,13 +144,13 @@ class RecordStore:
 
         It is on the disk before this returns. A cell may stand in `cells` once.
         """
-        why = _reason(reason)
+        why, when = _reason(reason), _milliseconds(at)
         if not cells:
             return []
-        assert len({(c.store, c.store_sku, c.location) for c in cells}) == len(cells), "a cell is pushed once at a time"
+        assert _distinct(cells), "a cell is pushed once at a time"
         with self._transaction(opening.DURABLE) as connection:
             ids = self._numbers(connection, len(cells))
-            intents = [self._intent(i, cell, why, at) for i, cell in zip(ids, cells, strict=True)]
+            intents = [self._intent(i, cell, why, when) for i, cell in zip(ids, cells, strict=True)]
             self._many(connection, statements.BEGIN, intents)
             self._many(connection, self._desire, [self._wanted(cell) for cell in cells])
         return list(ids)
@@ -179,16 +181,15 @@ class RecordStore:
 
     def skip(self, cells: Sequence[tuple[PlannedCell, str]], *, reason: int, at: datetime) -> None:
         """Keeps that these cells were not sent, and why; the same again is counted in the record that says so."""
-        why = _reason(reason)
+        why, when = _reason(reason), _milliseconds(at)
         for some in _each_cell_once(cells):
             with self._transaction(opening.WRITE) as connection:
                 ids = self._numbers(connection, len(some))
                 skipped = [
-                    self._intent(i, cell, why, at) | {"p_before": cell.live, "p_detail": detail}
+                    self._intent(i, cell, why, when) | {"p_before": cell.live, "p_detail": detail}
                     for i, (cell, detail) in zip(ids, some, strict=True)
                 ]
-                self._many(connection, statements.SKIP, skipped)
-                self._many(connection, statements.COUNT_SKIP, skipped)
+                self._many(connection, self._skip, skipped)
 
     def interrupted(self, at: datetime) -> int:
         """Ends the pushes of an apply that died: Failed, their cells unknown; returns how many. Hold the lock."""
@@ -215,10 +216,9 @@ class RecordStore:
     ) -> list[Record]:
         """The newest records first, at most `limit`, of those that have every value that is given."""
         asked = {"store": store, "store_sku": store_sku, "sku": sku, "reason": reason, "kind": kind}
-        asked["status"] = None if status is None else Status(status).value
         filters = {name: value for name, value in asked.items() if value is not None}
         with self._transaction() as connection:
-            rows = connection.execute(statements.records(filters, limit), self._ours()).fetchall()
+            rows = connection.execute(statements.records(filters, status, limit), self._ours()).fetchall()
         return [_record(row._mapping) for row in rows]
 
     def summary(self) -> list[StoreSummary]:
@@ -306,7 +306,7 @@ class RecordStore:
             "p_desired_quantity": cell.quantity, "p_desired_preorder": preorder, "p_desired_days": cell.days
         }  # fmt: skip
 
-    def _intent(self, number: int, cell: PlannedCell, reason: int, at: datetime) -> dict[str, object]:
+    def _intent(self, number: int, cell: PlannedCell, reason: int, created_at: int) -> dict[str, object]:
         assert cell.quantity is not None, "a blocked cell is never sent"
         return {
             "p_tenant": self._tenant,
@@ -321,7 +321,7 @@ class RecordStore:
             "p_quantity": cell.quantity,
             "p_preorder": int(cell.mode == "preorder"),
             "p_days": cell.days,
-            "p_created_at": _milliseconds(at),
+            "p_created_at": created_at,
         }
 
     def _answer(self, result: Finished) -> dict[str, object]:
@@ -356,18 +356,21 @@ def _reason(reason: int) -> int:
         ) from None
 
 
-def _each_cell_once(cells: Sequence[tuple[PlannedCell, str]]) -> Iterator[list[tuple[PlannedCell, str]]]:
-    """The cells in lists that hold no cell twice, so that a list can be written as a whole; mostly there is one."""
-    rounds: list[list[tuple[PlannedCell, str]]] = []
-    seen: dict[tuple[str, str, str], int] = {}
+def _distinct(cells: Iterable[PlannedCell]) -> bool:
+    keys = [(cell.store, cell.store_sku, cell.location) for cell in cells]
+    return len(set(keys)) == len(keys)
+
+
+def _each_cell_once(cells: Sequence[tuple[PlannedCell, str]]) -> Iterable[Sequence[tuple[PlannedCell, str]]]:
+    """The cells in lists that hold no cell twice, since a list is written as a whole; nearly always it is the one."""
+    if _distinct(cell for cell, _ in cells):
+        return [cells] if cells else []
+    rounds: dict[int, list[tuple[PlannedCell, str]]] = {}
+    seen = Counter[CellKey]()
     for cell, detail in cells:
-        key = (cell.store, cell.store_sku, cell.location)
-        turn = seen.get(key, 0)
-        seen[key] = turn + 1
-        if turn == len(rounds):
-            rounds.append([])
-        rounds[turn].append((cell, detail))
-    yield from rounds
+        rounds.setdefault(seen[cell.key], []).append((cell, detail))
+        seen[cell.key] += 1
+    return rounds.values()
 
 
 def _read(live: Live) -> dict[str, object]:

@@ -6,7 +6,7 @@ State and history are apart, so that deleting history never loses what a store s
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, MetaData, Table, Text, literal_column
 
 from pushdsl.model import Status
 
@@ -85,4 +85,9 @@ record = Table(
 Index("record_of_cell", record.c.tenant, record.c.store, record.c.store_sku, record.c.location, record.c.id)
 Index("record_of_sku", record.c.tenant, record.c.sku)
 Index("record_by_time", record.c.tenant, record.c.created_at)
-Index("record_by_status", record.c.tenant, record.c.status)
+
+# Few records are pending or failed, so an index of these alone costs the others little.
+_is_pending = record.c.status == literal_column(f"'{Status.PENDING.value}'")
+_is_failed = record.c.status == literal_column(f"'{Status.FAILED.value}'")
+Index("record_pending", record.c.tenant, record.c.status, sqlite_where=_is_pending, postgresql_where=_is_pending)
+Index("record_failed", record.c.tenant, record.c.created_at, sqlite_where=_is_failed, postgresql_where=_is_failed)
