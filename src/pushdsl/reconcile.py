@@ -31,10 +31,11 @@ def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace())
     Raises SettingsError where the store cannot be reached for want of settings.
     """
     work = reach(project, inputs, {store})[store]
+    began = pace.now()
     results = asyncio.run(_read_all(inputs.facts, work, pace))
     known = _known(inputs.facts, store)
     with open_store(project.settings.record_url) as record:
-        record.observe([_observed(store, shown) for shown in results if isinstance(shown, Shown)], at=pace.now())
+        record.observe([_observed(store, shown) for shown in results if isinstance(shown, Shown)], at=began)
     return [drift for result in results if (drift := _drift(store, result, known))]
 
 
