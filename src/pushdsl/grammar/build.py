@@ -2,48 +2,96 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any
 
-from pushdsl.errors import Diagnostic
+from pushdsl.errors import Diagnostic, Fix
 from pushdsl.grammar import nodes as n
+from pushdsl.grammar.tokens import brief
 from pushdsl.source import SourceText, Span
 
 # Parts are what the grammar says they are, in its order: a type checker cannot see that, hence `Any`.
 Parts = list[Any]
 
+_MAX_UNITS = 1_000_000_000
+_MAX_PPM = 20_000_000
+_MIN_SECONDS, _MAX_SECONDS = 60, 365 * 86_400
+_RANGE_HELP = {
+    "PUSH022": "write 0 to 1_000_000_000 units, without decimals",
+    "PUSH023": "write 0% to 2000%, such as `12.5%`",
+    "PUSH024": "write whole minutes, hours or days, such as `12 hours`",
+}
+
+_QUOTES = ('"', "'", *"“”„‟«»＂")
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = ('"', "\\")
+_DECIMAL_COMMA = re.compile(r"^([0-9]+),([0-9]{1,2})$")
+
 
 class Builder:
-    """Makes nodes of `source`; `diagnostics` are of values that are out of range."""
+    """Makes nodes of `source`, whose tokens were read from `text`; `said` is what was said about it before.
 
-    def __init__(self, source: SourceText) -> None:
+    `diagnostics` gather what is wrong with values and, from the parser, with statements.
+    """
+
+    def __init__(self, source: SourceText, text: str, said: Sequence[Diagnostic]) -> None:
         self.source = source
+        self.text = text
         self.diagnostics: list[Diagnostic] = []
+        self.broken_names: set[str] = set()
+        self._said = sorted(found.span.start for found in said if found.span is not None)
+        self._furthest = -1
 
     def span(self, start: int, end: int) -> Span:
         return Span(self.source, start, end)
 
+    def say(self, diagnostic: Diagnostic) -> None:
+        self.diagnostics.append(diagnostic)
+        if diagnostic.span is not None:
+            self._furthest = max(self._furthest, diagnostic.span.start)
+
+    def _is_broken(self, start: int, end: int) -> bool:
+        """Whether something was said about this stretch; nothing after it can have been read yet."""
+        if self._furthest >= start:
+            return True
+        return bool(self._said) and bisect_left(self._said, start) < bisect_left(self._said, end)
+
     # ---- tokens
 
     def name_token(self, start: int, end: int) -> n.Name:
-        text = self.source.text[start:end]
+        text = self.text[start:end]
         return n.Name(
             text if text.isascii() else unicodedata.normalize("NFC", text), span=Span(self.source, start, end)
         )
 
     def string_token(self, start: int, end: int) -> n.Text:
-        text = self.source.text[start + 1 : end - 1]
-        if "\\" in text:
-            text = text.replace('\\"', '"').replace("\\\\", "\\")
-        return n.Text(text, span=Span(self.source, start, end))
+        return n.Text(self._string_value(start, end), span=Span(self.source, start, end))
+
+    def _string_value(self, start: int, end: int) -> str:
+        quote = self.text[start]
+        closed = quote not in _QUOTES or (self.text[end - 1] == quote and end - start > 1)
+        value = self.text[start + 1 : end - 1 if closed else end]
+        if "\\" not in value:
+            return value
+        for found in _ESCAPE.finditer(self.text, start + 1, end):
+            if found[1] not in _ESCAPED:
+                span = self.span(*found.span())
+                help = 'write `\\\\` for a backslash, `\\"` for a quote'
+                fix = Fix(span, f"\\{found[0]}", "write the backslash twice")
+                self.say(Diagnostic("PUSH010", f"`{found[0]}` is no escape", span, help, fix))
+        return _ESCAPE.sub(lambda found: found[1] if found[1] in _ESCAPED else found[0], value)
 
     # ---- declarations
 
     def start(self, parts: Parts, start: int, end: int) -> n.File:
-        return n.File(self.source, tuple(part for part in parts if part is not None))
+        declarations = tuple(part for part in parts if part is not None)
+        return n.File(self.source, declarations, frozenset(self.broken_names))
 
     def edition(self, parts: Parts, start: int, end: int) -> n.Edition:
-        return n.Edition(_whole(parts[0]), span=self.span(start, end))
+        return n.Edition(_int(self._number(parts[0]).partition(".")[0]), span=self.span(start, end))
 
     def use(self, parts: Parts, start: int, end: int) -> n.Use:
         return n.Use(parts[0], span=self.span(start, end))
@@ -51,8 +99,10 @@ class Builder:
     def warehouse(self, parts: Parts, start: int, end: int) -> n.Warehouse:
         return n.Warehouse(parts[0], parts[1] if len(parts) > 1 else None, span=self.span(start, end))
 
-    def store(self, parts: Parts, start: int, end: int) -> n.Store:
-        return n.Store(parts[0], parts[1], tuple(parts[2:]), span=self.span(start, end))
+    def store(self, parts: Parts, start: int, end: int) -> n.Store | None:
+        if not (parts[0].text and parts[1].text):
+            return None
+        return n.Store(parts[0], parts[1], tuple(parts[2:]), self._is_broken(start, end), span=self.span(start, end))
 
     def group(self, parts: Parts, start: int, end: int) -> n.Group:
         return n.Group(parts[0], parts[1], span=self.span(start, end))
@@ -64,6 +114,10 @@ class Builder:
         return n.Let(parts[0], parts[1], span=self.span(start, end))
 
     def promise(self, parts: Parts, start: int, end: int) -> n.Later:
+        return n.Later("promise", span=self.span(start, end))
+
+    def promise_every_listing(self, parts: Parts, start: int, end: int) -> n.Later:
+        self._expect(parts[0], "a")
         return n.Later("promise", span=self.span(start, end))
 
     def test(self, parts: Parts, start: int, end: int) -> n.Later:
@@ -138,26 +192,64 @@ class Builder:
     # ---- values
 
     def quantity(self, parts: Parts, start: int, end: int) -> n.Quantity:
-        return n.Quantity(_whole(parts[0]), span=self.span(start, end))
+        units = self._whole(parts[0], "a quantity", "PUSH022")
+        if units > _MAX_UNITS:
+            self._out_of_range("PUSH022", "a quantity is at most 1_000_000_000 units", start, end)
+        return n.Quantity(min(units, _MAX_UNITS), span=self.span(start, end))
 
     def percentage(self, parts: Parts, start: int, end: int) -> n.Percentage:
-        whole, _, decimals = parts[0].text.replace("_", "").partition(".")
-        return n.Percentage(int(whole) * 10_000 + int(decimals.ljust(4, "0")[:4] or 0), span=self.span(start, end))
+        whole, _, decimals = self._number(parts[0]).partition(".")
+        decimals = decimals.rstrip("0")
+        if len(decimals) > 4:
+            self._out_of_range("PUSH023", "a percentage has at most four decimals", start, end)
+        ppm = _int(whole) * 10_000 + int(decimals[:4].ljust(4, "0"))
+        if ppm > _MAX_PPM:
+            self._out_of_range("PUSH023", "a percentage is at most 2000%", start, end)
+        return n.Percentage(min(ppm, _MAX_PPM), span=self.span(start, end))
 
     def minutes(self, parts: Parts, start: int, end: int) -> n.Duration:
-        return n.Duration(_whole(parts[0]) * 60, span=self.span(start, end))
+        return self._duration(parts[0], 60, start, end)
 
     def hours(self, parts: Parts, start: int, end: int) -> n.Duration:
-        return n.Duration(_whole(parts[0]) * 3_600, span=self.span(start, end))
+        return self._duration(parts[0], 3_600, start, end)
 
     def days(self, parts: Parts, start: int, end: int) -> n.Duration:
-        return n.Duration(_whole(parts[0]) * 86_400, span=self.span(start, end))
+        return self._duration(parts[0], 86_400, start, end)
+
+    def _duration(self, number: Span, unit_seconds: int, start: int, end: int) -> n.Duration:
+        seconds = self._whole(number, "a duration", "PUSH024") * unit_seconds
+        if not _MIN_SECONDS <= seconds <= _MAX_SECONDS:
+            self._out_of_range("PUSH024", "a duration is 1 minute to 365 days", start, end)
+        return n.Duration(min(max(seconds, _MIN_SECONDS), _MAX_SECONDS), span=self.span(start, end))
+
+    def _whole(self, number: Span, what: str, code: str) -> int:
+        whole, _, decimals = self._number(number).partition(".")
+        if decimals.strip("0"):
+            self._out_of_range(code, f"{what} is a whole number", number.start, number.end)
+        return _int(whole)
+
+    def _number(self, number: Span) -> str:
+        """The digits of a number, where a slip may have left more than them."""
+        written = self.text[number.start : number.end].replace("_", "")
+        return _DECIMAL_COMMA.sub(r"\1.\2", written).replace(",", "") if "," in written else written
+
+    def _out_of_range(self, code: str, message: str, start: int, end: int) -> None:
+        self.say(Diagnostic(code, message, self.span(start, end), _RANGE_HELP[code]))
+
+    def _expect(self, name: n.Name, word: str) -> None:
+        if name.text != word:
+            fix = Fix(name.span, word, f"write `{word}`")
+            self.say(Diagnostic("PUSH012", f"unexpected `{brief(name.text)}`", name.span, f"expected `{word}`", fix))
 
     # ---- rules
 
-    def rule(self, parts: Parts, start: int, end: int) -> n.Rule:
+    def rule(self, parts: Parts, start: int, end: int) -> n.Rule | None:
         name, overrides, head = parts[0]
-        return n.Rule(name, overrides, tuple(parts[1:]), head=head, span=self.span(start, end))
+        if name.span.start == name.span.end:
+            # the parser put it there so that the block of a broken head is read
+            return None
+        broken = self._is_broken(start, end)
+        return n.Rule(name, overrides, tuple(parts[1:]), head=head, broken=broken, span=self.span(start, end))
 
     def rule_head(self, parts: Parts, start: int, end: int) -> tuple[n.Text, tuple[n.Text, ...], Span]:
         return parts[0], tuple(parts[1:]), self.span(start, end)
@@ -190,6 +282,7 @@ class Builder:
         return n.KeepBack(parts[0], span=self.span(start, end))
 
     def keep_back_safety_stock(self, parts: Parts, start: int, end: int) -> n.KeepBack:
+        self._expect(parts[0], "safety")
         return n.KeepBack(None, span=self.span(start, end))
 
     def push(self, parts: Parts, start: int, end: int) -> n.Push:
@@ -230,7 +323,7 @@ class Builder:
         return n.Disabled(span=self.span(start, end))
 
     def preorder(self, parts: Parts, start: int, end: int) -> n.Preorder:
-        return n.Preorder(tuple(parts), span=self.span(start, end))
+        return n.Preorder(tuple(parts), self._is_broken(start, end), span=self.span(start, end))
 
     def open_at(self, parts: Parts, start: int, end: int) -> n.OpenAt:
         return n.OpenAt(parts[0], span=self.span(start, end))
@@ -254,5 +347,6 @@ def _names(parts: Parts) -> tuple[Names, Names]:
     return tuple(parts), exclude
 
 
-def _whole(number: Span) -> int:
-    return int(number.text.replace("_", "").partition(".")[0])
+def _int(digits: str) -> int:
+    # more digits than any range allows need not be read, and Python refuses to read very many
+    return int(digits[:20] or 0)

@@ -4,31 +4,45 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pushdsl.errors import Diagnostic
-from pushdsl.source import SourceText
+from pushdsl.errors import Diagnostic, Fix
+from pushdsl.source import SourceText, Span
 
 UNITS = frozenset({"units", "unit", "minutes", "minute", "hours", "hour", "days", "day"})
 
+# What has a block after it.
+HEADS = frozenset({"rule", "store", "test", "preorder"})
+
 _TOKEN = re.compile(
     r"""[ \t]*+(?:
-      ([A-Za-z_][A-Za-z0-9_]*+)(?![^\x00-\x7f])      # 1 word
-    | (->|[{}=,%])                                   # 2 punctuation
-    | (\n(?:[ \t]*+(?:\#[^\n]*+)?\n)*+)              # 3 line ends, over blank and comment lines
-    | (-?[0-9][0-9_]*+(?:,[0-9_]++)*+(?:\.[0-9_]*+)?)  # 4 number
-    | ("[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+")          # 5 string
-    | (\#[^\n]*+)                                    # 6 comment
-    | ([^\x00-\x7f]|[A-Za-z_])                       # 7 a word that is not all ASCII, perhaps
-    | (")                                            # 8 a string that does not end
-    | (.)                                            # 9 anything else
+      ([A-Za-z_][A-Za-z0-9_]*+)(?![^\x00-\x7f])           # 1 word
+    | (->|[{}=,%])                                        # 2 punctuation
+    | (\n(?:[ \t]*+(?:\#[^\n]*+)?\n)*+)                   # 3 line ends, over blank and comment lines
+    | (-?[0-9][0-9_]*+(?:,[0-9][0-9_]*+)*+(?:\.[0-9]*+)?) # 4 number
+    | ("[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+")               # 5 text
+    | (\#[^\n]*+)                                         # 6 comment
+    | (.)                                                 # 7 anything else
     )""",
     re.VERBOSE,
 )
-_WORD, _PUNCTUATION, _LINE_END, _NUMBER, _STRING, _COMMENT, _FOREIGN_WORD, _OPEN_STRING = range(1, 9)
+_WORD, _PUNCTUATION, _LINE_END, _NUMBER, _TEXT, _COMMENT = range(1, 7)
+_NUMBER_FORM = re.compile(r"-?[0-9]+(_[0-9]+)*(\.[0-9]+)?")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 
-_HEADS = frozenset({"rule", "store", "test", "preorder"})
+# What word processors and chats put in the place of plain characters, outside comments and texts.
+_QUOTES = "“”„‟«»＂"
+_TYPOGRAPHY = re.compile(
+    rf"""
+      (?:\#|(＃))[^\n]*+
+    | "[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"
+    | ([{_QUOTES}])[^{_QUOTES}"\n]*+([{_QUOTES}"]?)
+    | ([\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]++)
+    | ((?<!\w)[０-９]++|[！-／：-＠［-＾｀｛-～、]++)
+    """,
+    re.VERBOSE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,70 +56,252 @@ class Tokens:
     ends: list[int]
 
 
-def tokenize(source: SourceText, words: Set[str]) -> tuple[Tokens, list[Diagnostic]]:
-    """Tokens of `source`, where `words` are the reserved ones. The last line ends even if its line end is missing."""
-    return _Tokenizer(source, words).run()
+def tokenize(source: SourceText, words: Mapping[str, str]) -> tuple[str, Tokens, list[Diagnostic]]:
+    """Tokens of `source`, where `words` are the reserved ones, and the text they are read from.
+
+    That text is the source's with plain characters for typographic ones, at the same offsets. The last line ends
+    even if its line end is missing.
+    """
+    text, diagnostics = _plain(source)
+    tokenizer = _Tokenizer(source, text, words, diagnostics)
+    return text, tokenizer.run(), diagnostics
+
+
+def _plain(source: SourceText) -> tuple[str, list[Diagnostic]]:
+    text, diagnostics = source.text, list[Diagnostic]()
+    if "\r" in text:
+        first, last = text.index("\r"), text.rindex("\r") + 1
+        fix = Fix(Span(source, first, last), text[first:last].replace("\r", "\n"), "write line feeds")
+        span = Span(source, first, first + 1)
+        help = "save the file with LF or CRLF line ends"
+        diagnostics.append(Diagnostic("PUSH005", "a line ends with a lone carriage return", span, help, fix))
+        text = text.replace("\r", "\n")
+    if text.isascii():
+        return text, diagnostics
+
+    def plain(found: re.Match[str]) -> str:
+        piece = found[0]
+        if found.lastindex is None:
+            return piece
+        return _REPLACE[found.lastindex](source, found, diagnostics)
+
+    return _TYPOGRAPHY.sub(plain, text), diagnostics
+
+
+def _plain_comment(source: SourceText, found: re.Match[str], diagnostics: list[Diagnostic]) -> str:
+    diagnostics.append(_full_width(source, found.start(), "＃", "#"))
+    return "#" + found[0][1:]
+
+
+def _plain_quotes(source: SourceText, found: re.Match[str], diagnostics: list[Diagnostic]) -> str:
+    written = found[0]
+    plain = '"' + (written[1:-1] + '"' if found[3] else written[1:])
+    span = Span(source, found.start(), found.end() if found[3] else found.start() + 1)
+    diagnostics.append(_quotes(span, plain if found[3] else '"'))
+    return plain
+
+
+def _plain_spaces(source: SourceText, found: re.Match[str], diagnostics: list[Diagnostic]) -> str:
+    span = Span(source, *found.span())
+    fix = Fix(span, " ", "write a plain space")
+    message = "this is not a plain space, although it looks like one"
+    diagnostics.append(Diagnostic("PUSH006", message, span, "replace it with a plain space", fix))
+    return " " * len(found[0])
+
+
+def _plain_punctuation(source: SourceText, found: re.Match[str], diagnostics: list[Diagnostic]) -> str:
+    plain = "".join("," if character == "、" else chr(ord(character) - 0xFEE0) for character in found[0])
+    diagnostics.append(_full_width(source, found.start(), found[0], plain))
+    return plain
+
+
+# By the last group of _TYPOGRAPHY that took part.
+_REPLACE: dict[int, Callable[[SourceText, re.Match[str], list[Diagnostic]], str]] = {
+    1: _plain_comment,
+    3: _plain_quotes,
+    4: _plain_spaces,
+    5: _plain_punctuation,
+}
+
+
+def _full_width(source: SourceText, start: int, written: str, plain: str) -> Diagnostic:
+    span = Span(source, start, start + len(written))
+    fix = Fix(span, plain, f"write `{brief(plain)}`")
+    return Diagnostic("PUSH008", f"`{brief(written)}` is full-width", span, f"write `{brief(plain)}`", fix)
+
+
+def _quotes(span: Span, plain: str) -> Diagnostic:
+    help = 'a text stands in straight double quotes: `"`'
+    return Diagnostic("PUSH007", "these are not the quotes of a text", span, help, Fix(span, plain, f"write {plain}"))
+
+
+def brief(text: str, length: int = 30) -> str:
+    """`text` on one line and short enough to stand in a message."""
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 class _Tokenizer:
-    def __init__(self, source: SourceText, words: Set[str]) -> None:
+    def __init__(self, source: SourceText, text: str, words: Mapping[str, str], diagnostics: list[Diagnostic]) -> None:
         self.source = source
-        self.kind_of_word = {word: word for word in words}
-        self.diagnostics: list[Diagnostic] = []
+        self.text = text
+        self.words = words
+        self.diagnostics = diagnostics
         self.kinds: list[str] = []
         self.starts: list[int] = []
         self.ends: list[int] = []
 
-    def run(self) -> tuple[Tokens, list[Diagnostic]]:
-        text = self.source.text
+    def run(self) -> Tokens:
+        text, kinds = self.text, self.kinds
+        match, word = _TOKEN.match, self.words.get
+        add_kind, add_start, add_end = kinds.append, self.starts.append, self.ends.append
         position, length = 0, len(text)
-        match = _TOKEN.match
-        kind_of_word = self.kind_of_word
-        add_kind, add_start, add_end = self.kinds.append, self.starts.append, self.ends.append
         while found := match(text, position):
             group = found.lastindex
             assert group is not None
-            start = found.start(group)
-            position = found.end()
+            start, position = found.span(group)
             if group == _WORD:
-                kind = kind_of_word.get(found[group], "NAME")
+                kind = word(found[group], "NAME")
             elif group == _PUNCTUATION:
                 kind = found[group]
+                if kind == "%":
+                    self._check_percent(start)
+                elif kind == "{":
+                    self._join_brace(start)
             elif group == _LINE_END:
-                if self.kinds and self.kinds[-1] in (",", "="):
+                if kinds and kinds[-1] in (",", "="):
                     continue
                 kind = "_NL"
             elif group == _NUMBER:
-                kind = "NEGATIVE" if text[start] == "-" else "NUMBER"
-            elif group == _STRING:
+                kind, start, position = self._number(start, position)
+            elif group == _TEXT:
                 kind = "STRING"
             elif group == _COMMENT:
                 continue
             else:
-                kind, position = self._unusual(group, start)
+                kind, start, position = self._unusual(start)
             add_kind(kind)
             add_start(start)
             add_end(position)
-        if self.kinds and self.kinds[-1] != "_NL":
+        if kinds and kinds[-1] != "_NL":
             self._add("_NL", length, length)
         self._add("$END", length, length)
-        return Tokens(self.kinds, self.starts, self.ends), self.diagnostics
+        return Tokens(kinds, self.starts, self.ends)
 
     def _add(self, kind: str, start: int, end: int) -> None:
         self.kinds.append(kind)
         self.starts.append(start)
         self.ends.append(end)
 
-    def _unusual(self, group: int, start: int) -> tuple[str, int]:
-        """The token that starts at `start` and is not everyday ASCII: its kind and end."""
-        text = self.source.text
-        if group == _FOREIGN_WORD:
-            end = _word_end(text, start)
-            if end > start:
-                return self.kind_of_word.get(unicodedata.normalize("NFC", text[start:end]), "NAME"), end
-        if group == _OPEN_STRING:
-            return "BAD", len(text) if (stop := text.find("\n", start)) < 0 else stop
-        return "BAD", start + 1
+    def _say(self, code: str, message: str, start: int, end: int, help: str, replacement: str | None = None) -> None:
+        span = Span(self.source, start, end)
+        fix = Fix(span, replacement, f"write `{brief(replacement)}`") if replacement is not None else None
+        self.diagnostics.append(Diagnostic(code, message, span, help, fix))
+
+    def _check_percent(self, start: int) -> None:
+        if self.kinds and self.kinds[-1] == "NUMBER" and self.ends[-1] < start:
+            number = self.text[self.starts[-1] : self.ends[-1]]
+            message = "no space stands before `%`"
+            self._say("PUSH014", message, self.starts[-1], start + 1, f"write `{brief(number)}%`", f"{number}%")
+
+    def _join_brace(self, start: int) -> None:
+        """Take `{` at the start of a line to the head above it, where there is one without."""
+        if not self.kinds or self.kinds[-1] != "_NL":
+            return
+        first = len(self.kinds) - 1
+        while first and self.kinds[first - 1] not in ("_NL", "{", "}"):
+            first -= 1
+        if self.kinds[first] not in HEADS:
+            return
+        for column in (self.kinds, self.starts, self.ends):
+            column.pop()
+        between = self.source.text[self.ends[-1] : start].rstrip()
+        span = Span(self.source, start, start + 1)
+        fix = Fix(Span(self.source, self.ends[-1], start + 1), f" {{{between}", "move `{` up")
+        help = "put `{` at the end of the line above"
+        self.diagnostics.append(Diagnostic("PUSH017", "`{` stands on the line of its head", span, help, fix))
+
+    def _number(self, start: int, end: int) -> tuple[str, int, int]:
+        text = self.text
+        written = text[start:end]
+        if self._glued(start) and self.kinds[-1] == "NAME":
+            return self._not_a_name(end)
+        if (following := text[end : end + 1]).isidentifier():
+            stop = _word_end(text, end)
+            if text[end:stop] not in UNITS:
+                self._add("NAME", start, end)
+                return self._not_a_name(stop)
+            apart = f"{written} {text[end:stop]}"
+            message = f"a space stands before `{text[end:stop]}`"
+            self._say("PUSH013", message, start, stop, f"write `{brief(apart)}`", apart)
+        elif following == "-" and text[end + 1 : end + 2].isidentifier():
+            self._add("NAME", start, end)
+            return self._not_a_name(end)
+        if not _NUMBER_FORM.fullmatch(written):
+            self._misspelt_number(written, start, end)
+        return "NEGATIVE" if written[0] == "-" else "NUMBER", start, end
+
+    def _misspelt_number(self, written: str, start: int, end: int) -> None:
+        if _THOUSANDS.fullmatch(written):
+            better = written.replace(",", "_")
+        elif self.text[end : end + 1] == "%" and written.count(",") == 1:
+            better = written.replace(",", ".")
+        else:
+            better = re.sub("_+", "_", written).rstrip(".").rstrip("_").replace("_.", ".")
+        if not _NUMBER_FORM.fullmatch(better):
+            self._say("PUSH011", f"`{brief(written)}` is not a number", start, end, "write it like `1_000` or `12.5`")
+            return
+        self._say("PUSH011", f"`{brief(written)}` is not a number", start, end, f"write `{brief(better)}`", better)
+
+    def _unusual(self, start: int) -> tuple[str, int, int]:
+        """The token at `start`, which is no everyday one: its kind, start and end."""
+        text = self.text
+        character = text[start]
+        if (end := _word_end(text, start)) > start:
+            return self.words.get(unicodedata.normalize("NFC", text[start:end]), "NAME"), start, end
+        if character == '"':
+            return self._open_text(start)
+        if character == "'" and (end := text.find("'", start + 1, _line_end(text, start))) > 0:
+            self.diagnostics.append(_quotes(Span(self.source, start, end + 1), f'"{text[start + 1 : end]}"'))
+            return "STRING", start, end + 1
+        if character in "-." and self._glued(start) and text[start + 1 : start + 2].isidentifier():
+            return self._not_a_name(start)
+        return "BAD", start, start + 1
+
+    def _open_text(self, start: int) -> tuple[str, int, int]:
+        """A text whose closing quote is missing: it reaches to the end of the line or to a `{` there."""
+        rest = self.text[start : _line_end(self.text, start)].rstrip()
+        end = start + len(rest.removesuffix("{").rstrip())
+        if not self._said(start):
+            span = Span(self.source, start, end)
+            fix = Fix(Span(self.source, end, end), '"', 'add `"`')
+            message = "the closing quote of this text is missing"
+            self.diagnostics.append(Diagnostic("PUSH009", message, span, 'a text ends with `"` on its line', fix))
+        return "STRING", start, end
+
+    def _said(self, start: int) -> bool:
+        """Whether something was said about the character at `start` already, as about curly quotes."""
+        return any(found.span is not None and found.span.start == start for found in self.diagnostics[-50:])
+
+    def _glued(self, start: int) -> bool:
+        return (
+            bool(self.kinds) and self.ends[-1] == start and (self.kinds[-1] == "NAME" or self.kinds[-1] in self.words)
+        )
+
+    def _not_a_name(self, end: int) -> tuple[str, int, int]:
+        """Take what the last token began, as in `shopee-my` or `3kl`, for one name."""
+        text = self.text
+        self.kinds.pop()
+        self.ends.pop()
+        start = self.starts.pop()
+        while end < len(text) and (text[end] in "-." or ("a" + text[end]).isidentifier()):
+            end += 1
+        written = brief(text[start:end])
+        self._say("PUSH015", f"`{written}` is not a name", start, end, _NAME_HELP)
+        return "NAME", start, end
+
+
+_NAME_HELP = "a name has letters, digits and `_` and starts with no digit; a SKU stands in quotes"
 
 
 def _word_end(text: str, start: int) -> int:
@@ -116,3 +312,8 @@ def _word_end(text: str, start: int) -> int:
     while end < len(text) and ("a" + text[end]).isidentifier():
         end += 1
     return end
+
+
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
