@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from pushdsl.claims import CONTESTED, Claims, ranges
 from pushdsl.interpreter import Shape, Slot, Supply, supply
-from pushdsl.model import ABSENT, PPM, Facts, Flags, Integers, Store
+from pushdsl.model import ABSENT, PPM, Facts, Store
 from pushdsl.rules import CheckedRule, CheckedRules
+
+if TYPE_CHECKING:
+    from pushdsl.model import Flags, Integers
 
 
 class Limits(Protocol):

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pushdsl.model import ABSENT, Facts, Integers, PlanProblem
+from pushdsl.model import ABSENT, Facts, PlanProblem
 from pushdsl.rules import CheckedRule, CheckedRules, SkuSet, SkuTerm
+
+if TYPE_CHECKING:
+    from pushdsl.model import Integers
 
 NO_RULE, CONTESTED = -1, -2
 
