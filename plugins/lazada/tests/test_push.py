@@ -127,6 +127,7 @@ def test_a_hint_that_is_no_number_of_seconds_is_none(pushed: Any, hint: str) -> 
     [
         ("Internal Server Error", 500),
         ({"code": "0", "data": {}}, 502),
+        ({"code": "207", "message": "SKU not exist"}, 500),
         ({"code": "0", "data": {}}, 404),
         ("<html>Bad gateway</html>", 200),
         ("", 200),
@@ -174,6 +175,17 @@ def test_a_cell_that_cannot_be_sent_keeps_no_other_from_going(pushed: Any) -> No
 
     assert isinstance(first, Refused)
     assert [Confirmed(), Confirmed()] == others
+
+
+@pytest.mark.parametrize("store", [STORE, CHOICE])
+def test_of_two_listings_of_one_sku_only_the_first_is_sent(pushed: Any, scripted: Any, store: Store) -> None:
+    twin = replace(A, store_sku="TWIN", quantity=99)
+    first, second = pushed(choice([1], []), cells=(A, twin), store=store)
+
+    assert first == Confirmed()
+    assert isinstance(second, Refused)
+    [(_, _, sent)] = scripted.requests
+    assert "99" not in sent.get("payload", "") + sent.get("sku_edit_stock", "")
 
 
 # Several warehouses

@@ -214,6 +214,15 @@ def test_a_row_that_is_wrong_fails_the_call_with_http_200(answered: Any, row: st
     assert (shown["SKU-1@"], shown["SKU-2@"]) == (5, 20)
 
 
+def test_a_failed_call_may_be_told_to_set_nothing(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.failed_call_sets_nothing = True
+        await post(sandbox, connection, STOCK, payload=payload(sku(9, 1), sku(2, 20)))
+        return [s.quantity for s in sandbox.shown(STORE.name)]
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == [5, 5, 5]
+
+
 def test_an_element_that_lazada_does_not_know_is_ignored_with_code_0(answered: Any) -> None:
     answer, shown = answered(STOCK, payload=payload("<ItemId>100</ItemId><SkuId>1</SkuId><Stock>7</Stock>"))
 

@@ -21,16 +21,20 @@ _BELOW_ZERO = Refused("", "a quantity is not below 0", "out_of_range")
 
 async def push(batch: Batch) -> Sequence[Outcome]:
     """Sends what can be sent in one call."""
-    unsendable = [_unsendable(cell) for cell in batch.cells]
+    first = {cell.variant_id: cell.store_sku for cell in reversed(batch.cells)}
+    unsendable = [_unsendable(cell, first[cell.variant_id]) for cell in batch.cells]
     cells = [cell for cell, why in zip(batch.cells, unsendable, strict=True) if why is None]
     send = _choice if batch.connection.store.choice else _sellable
     outcomes = iter(await send(batch.connection, cells) if cells else ())
     return [why or next(outcomes) for why in unsendable]
 
 
-def _unsendable(cell: CellPush) -> Refused | None:
+def _unsendable(cell: CellPush, first: str) -> Refused | None:
+    """`first` is the listing that this SkuId is sent for: of two quantities for one SKU only one could be shown."""
     if (wrong := wrong_ids(cell.item_id, cell.variant_id)) is not None:
         return wrong
+    if cell.store_sku != first:
+        return Refused("", f"the listing `{first}` has the same variant_id", "bad_request")
     if not is_writable(cell.location):
         return Refused("", "the location's name has a control character, which no warehouse code has", "bad_request")
     if cell.quantity < 0:
