@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pushdsl.errors import Diagnostic, Problem
-from pushdsl.model import Plan
+from pushdsl.model import Plan, RecordedLive
 from pushdsl.settings import Settings, read_settings
 
 if TYPE_CHECKING:  # each stage is loaded when its turn comes: `check` needs no numpy, `plan` no HTTP
@@ -67,17 +67,25 @@ def read_inputs(project: Project) -> Inputs:
     from pushdsl.checker import check
     from pushdsl.facts import read_facts
     from pushdsl.loader import load
-    from pushdsl.store import open_existing
 
     rules = check(load(project.paths), project.platforms)
-    record = open_existing(project.settings.record_url)
-    if record is None:
-        facts, warnings = read_facts(project.facts)
-    else:
-        with record:
-            facts, warnings = read_facts(project.facts, record.live())
+    facts, warnings = read_facts(project.facts, _recorded(project.settings))
     limits = {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
     return Inputs(rules, facts, limits, warnings)
+
+
+def _recorded(settings: Settings) -> RecordedLive | None:
+    """What the store of record knows; None where there is none yet, which a missing file tells without a database."""
+    file = settings.record_url.removeprefix("sqlite:///")
+    if file != settings.record_url and not Path(file).exists():
+        return None
+    from pushdsl.store import open_existing
+
+    record = open_existing(settings.record_url)
+    if record is None:
+        return None
+    with record:
+        return record.live()
 
 
 def plan(inputs: Inputs, at: datetime) -> Plan:

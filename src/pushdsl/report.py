@@ -34,7 +34,7 @@ def diagnostic_lines(diagnostic: Diagnostic) -> Iterator[str]:
         yield from (f"  {line}" for line in span.underlined().split("\n"))
     if diagnostic.help:
         yield f"  help: {diagnostic.help}"
-    if diagnostic.fix is not None:
+    if diagnostic.fix is not None and diagnostic.fix.title != diagnostic.help:
         yield f"  fix: {diagnostic.fix.title}"
 
 
@@ -162,7 +162,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
         yield f"  shows {shown}, shall show {cell.quantity}{mode}: {_DONE[cell.action]}"
 
 
-_DONE = {"push": "pushed", "unchanged": "nothing to send", "held": "held, big numbers are sent less often"}
+_DONE = {"push": "to be pushed", "unchanged": "nothing to send", "held": "held, big numbers are sent less often"}
 
 
 def _receipt(explanation: Explanation, rule: CheckedRule) -> Iterator[tuple[str, str, str]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from pushdsl.cells import Setting
 from pushdsl.model import PPM, Action
 from pushdsl.rules import CheckedRule
+
+if TYPE_CHECKING:  # columns bring numpy, and words need none
+    from pushdsl.cells import Setting
 
 EFFECTS = (
     "take", "keep_back", "push", "at_most", "at_least", "hide_below", "low_stock", "preorder", "reserve", "platform",
