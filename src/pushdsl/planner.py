@@ -361,18 +361,15 @@ def _about_days(facts: Facts, cells: Cells, results: _Results) -> Iterator[PlanP
 def _about_locations(rules: CheckedRules, facts: Facts) -> Iterator[PlanProblem]:
     """Location names in the facts that the store does not map: never written, and said so once for each name."""
     mapped = {store.name: {location.name for location in store.locations} for store in rules.stores.values()}
-    strange: dict[tuple[str, str], str] = {}
-    for row, names in enumerate(facts.listings.locations):
-        if names is None:
-            continue
-        store = facts.stores[int(facts.listings.store[row])]
-        for name in names:
-            if store in mapped and name not in mapped[store]:
-                strange.setdefault((store, name), facts.listings.store_sku[row])
-    for listing, name in zip(facts.live.listing.tolist(), facts.live.location, strict=True):
-        store = facts.stores[int(facts.listings.store[listing])]
+    named = {
+        (store, name)
+        for store, names in set(zip(facts.listings.store.tolist(), facts.listings.locations, strict=True))
+        for name in names or ()
+    }
+    named.update(zip(facts.listings.store[facts.live.listing].tolist(), facts.live.location, strict=True))
+    for store, name in sorted((facts.stores[store], name) for store, name in named):
         if store in mapped and name not in mapped[store]:
-            strange.setdefault((store, name), facts.listings.store_sku[listing])
-    for (store, name), store_sku in sorted(strange.items()):
-        shown = f"location `{name}`" if name else "the unnamed location"
-        yield PlanProblem("PUSH509", f"{shown} is not mapped in store `{store}`, so never written", store, store_sku)
+            shown = f"location `{name}`" if name else "the unnamed location"
+            yield PlanProblem(
+                "PUSH509", f"{shown} is in the facts and not mapped in the rules, so never written", store
+            )
