@@ -10,7 +10,7 @@ from typing import Any
 
 from pushdsl.errors import Diagnostic, Fix
 from pushdsl.grammar import nodes as n
-from pushdsl.grammar.tokens import brief
+from pushdsl.grammar.tokens import MAX_ERRORS, brief
 from pushdsl.source import SourceText, Span
 
 # Parts are what the grammar says they are, in its order: a type checker cannot see that, hence `Any`.
@@ -49,7 +49,8 @@ class Builder:
         return Span(self.source, start, end)
 
     def say(self, diagnostic: Diagnostic) -> None:
-        self.diagnostics.append(diagnostic)
+        if len(self.diagnostics) <= MAX_ERRORS:
+            self.diagnostics.append(diagnostic)
         if diagnostic.span is not None:
             self._furthest = max(self._furthest, diagnostic.span.start)
 

@@ -6,8 +6,10 @@ and lets the parser go on after an error.
 
 from __future__ import annotations
 
+import gc
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,7 +20,7 @@ from pushdsl.grammar.nodes import Edition, File
 from pushdsl.grammar.reading import MAX_BYTES, read_source, too_large
 from pushdsl.grammar.recovery import DECLARATIONS, VirtualToken, fits, mend
 from pushdsl.grammar.table import Table, load_table
-from pushdsl.grammar.tokens import Tokens, tokenize
+from pushdsl.grammar.tokens import MAX_ERRORS, Tokens, tokenize
 from pushdsl.source import SourceText, Span
 
 __all__ = ["CODES", "EDITION", "MAX_BYTES", "MAX_ERRORS", "parse", "read_source"]
@@ -61,8 +63,8 @@ CODES: dict[str, str] = {
 
 EDITION: Final = 1
 
-# The parser stops after so many errors: a file that has them is not a rule file.
-MAX_ERRORS: Final = 1_000
+# Above this length the collector is paused: it would spend as much time again on a tree that only grows.
+_MANY_CHARACTERS = 100_000
 
 _GRAMMAR = Path(__file__).with_name("push.lark")
 _METHOD = {"for": "for_"}
@@ -81,11 +83,24 @@ def parse(source: SourceText) -> tuple[File, tuple[Diagnostic, ...]]:
     if len(source.text) > MAX_BYTES:
         return File(source, ()), (too_large(source),)
     table = _table()
-    text, tokens, said = tokenize(source, table.words)
-    builder = Builder(source, text, said)
-    file = _Parsing(table, tokens, builder).run()
-    said = sorted(said + builder.diagnostics, key=lambda found: found.span.start if found.span else 0)
+    with _collector_paused(len(source.text) > _MANY_CHARACTERS):
+        text, tokens, said = tokenize(source, table.words)
+        builder = Builder(source, text, said)
+        file = _Parsing(table, tokens, builder).run()
+    said = _first_errors(source, sorted(said + builder.diagnostics, key=_offset))
     return file, _about_edition(file, tokens, said)
+
+
+@contextmanager
+def _collector_paused(pause: bool) -> Iterator[None]:
+    if not (pause and gc.isenabled()):
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @cache
@@ -215,10 +230,10 @@ class _Parsing:
     def _go_on(self, position: int) -> int:
         """Say what is wrong at `position`, mend it or leave its statement out; the position to read on from."""
         found = mend(self.table, self.states, self._opened(), self.builder.source, self.tokens, position)
+        self.builder.say(found.diagnostic)
         self.errors += 1
         if self.errors > MAX_ERRORS:
             return self._stop(position)
-        self.builder.say(found.diagnostic)
         if not found.give_up:
             self._feed(found.feed)
             return found.resume
@@ -326,20 +341,14 @@ class _Parsing:
         return tuple(head)
 
     def _stop(self, position: int) -> int:
-        """Give the rest of the file up."""
+        """Give the rest of the file up: what is whole at the top level stays."""
         start = self.tokens.starts[position]
-        message = f"the file has more than {MAX_ERRORS:_} errors, the rest of it was not read"
-        help = "mend the first ones, then check again"
-        self.builder.say(
-            Diagnostic("PUSH003", message, Span(self.builder.source, start, self.tokens.ends[position]), help)
-        )
-        last = len(self.tokens.kinds) - 1
         while self._opened() >= 0 or "_ERROR" not in self.table.moves[self.states[-1]]:
             self.states.pop()
             self.values.pop()
             self.starts.pop()
         self._feed((("_ERROR", start, start), ("_NL", start, start)))
-        return last
+        return len(self.tokens.kinds) - 1
 
 
 def _parts(values: list[Any], size: int, picks: tuple[tuple[int, bool], ...]) -> list[Any]:
@@ -376,4 +385,18 @@ def _about_edition(file: File, tokens: Tokens, said: list[Diagnostic]) -> tuple[
         if edition.span.start != tokens.starts[first]:
             help = "put it at the top of the file, once"
             said.append(Diagnostic("PUSH039", "`push edition` is the first statement of its file", edition.span, help))
-    return tuple(sorted(said, key=lambda found: found.span.start if found.span else 0))
+    return tuple(sorted(said, key=_offset))
+
+
+def _offset(diagnostic: Diagnostic) -> int:
+    return diagnostic.span.start if diagnostic.span is not None else 0
+
+
+def _first_errors(source: SourceText, said: list[Diagnostic]) -> list[Diagnostic]:
+    """What was said, or as much as anyone wants to read."""
+    if len(said) <= MAX_ERRORS:
+        return said
+    message = f"the file has more than {MAX_ERRORS:_} errors"
+    start = _offset(said[MAX_ERRORS])
+    many = Diagnostic("PUSH003", message, Span(source, start, start + 1), "mend the first ones, then check again")
+    return [*said[:MAX_ERRORS], many]

@@ -280,7 +280,7 @@ class _Slip:
         return Mend(self._unexpected(f"delete it, or write {self._expected_words()}", fix), self.position + 1)
 
     def one_missing(self) -> Mend | None:
-        if self.kind == "BAD":
+        if self.kind == "BAD" or self.before in ("", "_NL", "{"):
             return None
         following = (self.kind,) if self.kind == "_NL" else (self.kind, self.next)
         words = [kind for kind in self.expected if kind not in _SPOKEN and kind != "%" and kind not in UNITS]

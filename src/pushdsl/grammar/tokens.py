@@ -6,11 +6,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pushdsl.errors import Diagnostic, Fix
 from pushdsl.source import SourceText, Span
 
 UNITS = frozenset({"units", "unit", "minutes", "minute", "hours", "hour", "days", "day"})
+
+# So many errors are said about a file, then no more: a file that has them is not a rule file.
+MAX_ERRORS: Final = 1_000
 
 # What has a block after it.
 HEADS = frozenset({"rule", "store", "test", "preorder"})
@@ -30,6 +34,8 @@ _TOKEN = re.compile(
 _WORD, _PUNCTUATION, _LINE_END, _NUMBER, _TEXT, _COMMENT = range(1, 7)
 _NUMBER_FORM = re.compile(r"-?[0-9]+(_[0-9]+)*(\.[0-9]+)?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
+
+_MAX_SINGLE_QUOTED = 200
 
 # What word processors and chats put in the place of plain characters, outside comments and texts.
 _QUOTES = "“”„‟«»＂"
@@ -81,7 +87,7 @@ def _plain(source: SourceText) -> tuple[str, list[Diagnostic]]:
 
     def plain(found: re.Match[str]) -> str:
         piece = found[0]
-        if found.lastindex is None:
+        if found.lastindex is None or len(diagnostics) >= MAX_ERRORS:
             return piece
         return _REPLACE[found.lastindex](source, found, diagnostics)
 
@@ -196,7 +202,11 @@ class _Tokenizer:
     def _say(self, code: str, message: str, start: int, end: int, help: str, replacement: str | None = None) -> None:
         span = Span(self.source, start, end)
         fix = Fix(span, replacement, f"write `{brief(replacement)}`") if replacement is not None else None
-        self.diagnostics.append(Diagnostic(code, message, span, help, fix))
+        self._add_diagnostic(Diagnostic(code, message, span, help, fix))
+
+    def _add_diagnostic(self, diagnostic: Diagnostic) -> None:
+        if len(self.diagnostics) < MAX_ERRORS:
+            self.diagnostics.append(diagnostic)
 
     def _check_percent(self, start: int) -> None:
         if self.kinds and self.kinds[-1] == "NUMBER" and self.ends[-1] < start:
@@ -219,7 +229,7 @@ class _Tokenizer:
         span = Span(self.source, start, start + 1)
         fix = Fix(Span(self.source, self.ends[-1], start + 1), f" {{{between}", "move `{` up")
         help = "put `{` at the end of the line above"
-        self.diagnostics.append(Diagnostic("PUSH017", "`{` stands on the line of its head", span, help, fix))
+        self._add_diagnostic(Diagnostic("PUSH017", "`{` stands on the line of its head", span, help, fix))
 
     def _number(self, start: int, end: int) -> tuple[str, int, int]:
         text = self.text
@@ -261,9 +271,9 @@ class _Tokenizer:
             return self.words.get(unicodedata.normalize("NFC", text[start:end]), "NAME"), start, end
         if character == '"':
             return self._open_text(start)
-        if character == "'" and (end := text.find("'", start + 1, _line_end(text, start))) > 0:
-            self.diagnostics.append(_quotes(Span(self.source, start, end + 1), f'"{text[start + 1 : end]}"'))
-            return "STRING", start, end + 1
+        if character == "'" and (end := _single_quoted(text, start)):
+            self._add_diagnostic(_quotes(Span(self.source, start, end), f'"{text[start + 1 : end - 1]}"'))
+            return "STRING", start, end
         if character in "-." and self._glued(start) and text[start + 1 : start + 2].isidentifier():
             return self._not_a_name(start)
         return "BAD", start, start + 1
@@ -276,7 +286,7 @@ class _Tokenizer:
             span = Span(self.source, start, end)
             fix = Fix(Span(self.source, end, end), '"', 'add `"`')
             message = "the closing quote of this text is missing"
-            self.diagnostics.append(Diagnostic("PUSH009", message, span, 'a text ends with `"` on its line', fix))
+            self._add_diagnostic(Diagnostic("PUSH009", message, span, 'a text ends with `"` on its line', fix))
         return "STRING", start, end
 
     def _said(self, start: int) -> bool:
@@ -312,6 +322,12 @@ def _word_end(text: str, start: int) -> int:
     while end < len(text) and ("a" + text[end]).isidentifier():
         end += 1
     return end
+
+
+def _single_quoted(text: str, start: int) -> int:
+    """Where the text that `'` opens at `start` ends, if it does so nearby on its line; else 0."""
+    end = text.find("'", start + 1, start + _MAX_SINGLE_QUOTED)
+    return end + 1 if end > 0 and not {"\n", '"'} & set(text[start:end]) else 0
 
 
 def _line_end(text: str, start: int) -> int:
