@@ -1,1 +1,17 @@
-"""The platform."""
+"""Shopee stores for pushdsl, pre-order and several warehouses too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pushdsl.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from pushdsl.plugins import Platform
+
+
+@hookimpl
+def pushdsl_platforms() -> list[Platform]:
+    from pushdsl_shopee.platform import Shopee
+
+    return [Shopee()]

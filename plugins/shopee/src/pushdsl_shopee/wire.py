@@ -1,0 +1,148 @@
+"""One signed call to Shopee: a path and fields in, its answer out, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import aiohttp
+
+from pushdsl.plugins import Connection, Temporary, Unknown
+from pushdsl_shopee.settings import ShopeeSettings
+from pushdsl_shopee.signing import shop_sign
+
+_WORDS_MAX = 400
+
+Fields = Mapping[str, object]
+"""A JSON object as it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Shopee said. `error` is empty on success, else its code without the module that may stand before it."""
+
+    error: str
+    message: str
+    response: Fields
+    retry_after: float | None = None
+
+
+Failure = Temporary | Unknown
+
+
+async def get(connection: Connection, path: str, params: Mapping[str, str]) -> Answer | Temporary:
+    """Asks once. A read changes nothing, so whatever goes wrong with it is temporary."""
+    answer = await _call(connection, "GET", path, params, None)
+    return Temporary(answer.message) if isinstance(answer, Unknown) else answer
+
+
+async def post(connection: Connection, path: str, body: Fields) -> Answer | Failure:
+    """Sends once and never again, whatever happens."""
+    return await _call(connection, "POST", path, {}, body)
+
+
+async def _call(
+    connection: Connection, method: str, path: str, params: Mapping[str, str], body: Fields | None
+) -> Answer | Failure:
+    settings = cast(ShopeeSettings, connection.settings)  # the core validates with our own model
+    signed = _signed(settings, connection, path)
+    try:
+        async with connection.http.request(
+            method, settings.base_url + path, params={**signed, **params}, json=body, allow_redirects=False
+        ) as response:
+            received = await response.read()
+    # What aiohttp says may hold the URL, and with it the token: only the kind of error is told.
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        return Temporary("no connection to Shopee")
+    except TimeoutError:
+        return Unknown("no answer from Shopee in time")
+    except (aiohttp.ClientError, OSError):
+        return Unknown("the connection to Shopee broke before its answer")
+    secrets = (settings.partner_key.get_secret_value(), signed["access_token"], signed["sign"])
+    return _answer(response.status, _parsed(received, secrets), _seconds(response.headers.get("Retry-After")))
+
+
+def _signed(settings: ShopeeSettings, connection: Connection, path: str) -> dict[str, str]:
+    """The fields of every call for a shop, in the order in which known clients send them."""
+    fields = {
+        "partner_id": str(settings.partner_id),
+        "timestamp": str(int(connection.now().timestamp())),
+        "access_token": settings.access_token.get_secret_value(),
+        "shop_id": str(settings.shop_id),
+    }
+    key = settings.partner_key.get_secret_value()
+    sign = shop_sign(key, fields["partner_id"], path, fields["timestamp"], fields["access_token"], fields["shop_id"])
+    return {**fields, "sign": sign}
+
+
+def _answer(status: int, body: Fields, retry_after: float | None) -> Answer | Failure:
+    written, message = body.get("error"), _text(body.get("message"))
+    error = _without_module(written) if isinstance(written, str) else ""
+    if status in (429, 503) and error != "error_limit":
+        return Temporary(message or f"Shopee answered HTTP {status}", retry_after, error or str(status))
+    if status >= 500:
+        # It may have failed after the work.
+        return Unknown(f"Shopee failed with HTTP {status} {message}".rstrip())
+    if not isinstance(written, str):
+        return Unknown(f"the answer of Shopee, HTTP {status}, cannot be read")
+    if not error and status != 200:
+        return Unknown(f"Shopee answered HTTP {status} and success at once")
+    response = body.get("response")
+    return Answer(error, message, response if isinstance(response, dict) else {}, retry_after)
+
+
+def _without_module(error: str) -> str:
+    """`product.error_param` is `error_param`; the literal `error.param` is the same word and has no module."""
+    written = error.strip()
+    if written.startswith("error."):
+        return written.replace(".", "_", 1)
+    return written.partition(".")[2] or written
+
+
+def _parsed(received: bytes, secrets: tuple[str, ...]) -> Fields:
+    """The object that was sent, without our secrets even where Shopee repeats them; empty where there is none."""
+    try:
+        written = received.decode()
+        for secret in secrets:
+            written = written.replace(secret, "…").replace(json.dumps(secret)[1:-1], "…")
+        parsed = json.loads(written)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value.strip()[:_WORDS_MAX] if isinstance(value, str) else ""
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The header in seconds; a date is left to the core's own pace, for our clock may differ."""
+    try:
+        seconds = float(retry_after or "")
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def whole_number(value: object) -> int | None:
+    """An integer, or one written as digits; None for all else, `true` included."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 18:
+        return int(value)
+    return None
+
+
+def rows(fields: Fields, name: str) -> list[Fields] | None:
+    """The objects of a list; None where there is no such list."""
+    found = fields.get(name)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else None
+
+
+def inner(fields: Fields, name: str) -> Fields:
+    """The object of this name; empty where there is none."""
+    found = fields.get(name)
+    return found if isinstance(found, dict) else {}
