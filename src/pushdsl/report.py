@@ -5,9 +5,10 @@ The functions that return lines are pure; those named `print_…` and `table` wr
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from pushdsl.errors import Diagnostic, Problem
@@ -81,7 +82,7 @@ def _store_lines(store: str, cells: Sequence[PlannedCell], most: int | None) -> 
     unchanged = len(cells) - len(notable)
     parts = [words or "nothing to push", *([f"{unchanged:,} unchanged"] if unchanged else [])]
     yield f"{store}: {', '.join(parts)}"
-    shown = notable if most is None else notable[:most]
+    shown = notable if most is None else _varied(notable, most)
     width = max((len(_name(cell)) for cell in shown), default=0)
     for cell in shown:
         yield f"  {_name(cell):<{width}}  {_change(cell)}  {_because(cell)}"
@@ -89,6 +90,18 @@ def _store_lines(store: str, cells: Sequence[PlannedCell], most: int | None) -> 
         yield f"  … and {len(notable) - len(shown):,} more"
 
 
+def _varied(cells: Sequence[PlannedCell], most: int) -> list[PlannedCell]:
+    """At most so many cells, in their order: first one of every kind of reason, then whatever comes first."""
+    kinds: dict[tuple[str | None, str, str], int] = {}
+    for place, cell in enumerate(cells):
+        kinds.setdefault((cell.rule, cell.action, _NUMBER.sub("", cell.why)), place)
+    chosen = list(kinds.values())[:most]
+    taken = set(chosen)
+    rest = (place for place in range(len(cells)) if place not in taken)
+    return [cells[place] for place in sorted([*chosen, *islice(rest, most - len(chosen))])]
+
+
+_NUMBER = re.compile(r"\d+")
 _WORDS = {"push": "to push", "held": "held", "blocked": "blocked"}
 
 

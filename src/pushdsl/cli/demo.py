@@ -14,14 +14,16 @@ from pathlib import Path
 from pushdsl import cycle
 from pushdsl.cli.apply import applied_lines, carry_out
 from pushdsl.cli.local_shops import LocalShops, local_shops, open_shops
+from pushdsl.cli.records import print_records
 from pushdsl.cycle import Inputs, Project, open_project
 from pushdsl.errors import PushdslError
 from pushdsl.model import Plan, Store
 from pushdsl.plugins.manager import InstalledPlatforms
 from pushdsl.report import plan_lines, print_lines
+from pushdsl.store import open_existing
 
 EXAMPLE = "04-uk-gift-shop"
-SHOWN = 4
+SHOWN = 6
 """Lines of each store: enough to see the kinds of reason."""
 
 
@@ -46,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         if planned.summary["push"]:
             applied = carry_out(project, inputs, planned)
             print_lines([*applied_lines(applied), "", *_proof(planned, inputs.rules.stores, shops), ""])
+            _print_newest_records(project)
         print_lines(_farewell(folder, bool(planned.summary["push"])))
     print(f"\n{time.monotonic() - started:.1f} seconds")
     return 0
@@ -104,6 +107,16 @@ def _proof(planned: Plan, stores: Mapping[str, Store], shops: LocalShops) -> Ite
         cells = [cell for cell in planned.cells if cell.store == name and cell.quantity is not None]
         right = sum(shown.get((cell.store_sku, cell.location)) == cell.quantity for cell in cells)
         yield f"{name} shows the planned quantity for {right:,} of {len(cells):,} cells"
+
+
+def _print_newest_records(project: Project) -> None:
+    """Two of each store, of the thousands that were kept."""
+    record = open_existing(project.settings.record_url)
+    if record is not None:
+        with record:
+            stores = [summary.store for summary in record.summary()]
+            print("The newest records:")
+            print_records([kept for store in stores for kept in record.records(store=store, limit=2)])
 
 
 def _farewell(folder: Path, pushed: bool) -> Iterator[str]:

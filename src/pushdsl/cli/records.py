@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 
 from pushdsl.cli.inputs import add_json, add_rules_option, project_of
 from pushdsl.errors import PushdslError
@@ -32,9 +33,13 @@ def run(args: argparse.Namespace) -> int:
     elif not found:
         print("no records")
     else:
-        columns = ("when", "store", "store SKU", "location", "before", "sent", "status", "reason", "detail")
-        print_table("", columns, [_row(r) for r in found])
+        print_records(found)
     return 0
+
+
+def print_records(found: Sequence[Record]) -> None:
+    columns = ("when", "store", "store SKU", "location", "before", "sent", "status", "reason", "detail")
+    print_table("", columns, [_row(record) for record in found])
 
 
 def _find(args: argparse.Namespace) -> list[Record]:
