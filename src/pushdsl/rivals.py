@@ -21,6 +21,9 @@ Window = tuple[datetime, datetime] | None
 MOST_RIVALS = 3
 """So many earlier rivals are named for one rule: more would only repeat what is wrong with it."""
 
+ENOUGH = 2_000
+"""So many pairs are looked for: rules that all overlap would give millions, and nobody reads them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -49,12 +52,13 @@ def windows_meet(a: Window, b: Window) -> bool:
 
 
 def rivals(claims: Sequence[Claim]) -> list[Rivals]:
-    """All pairs by the later claim, at most `MOST_RIVALS` for each."""
+    """All pairs by the later claim, at most `MOST_RIVALS` for each, and not many more than `ENOUGH` together."""
     by_selection: dict[Selection, list[Claim]] = defaultdict(list)
     for claim in claims:
         by_selection[claim.selection].append(claim)
     masks = _masks(claims)
-    found: dict[int, list[Rivals]] = defaultdict(list)
+    found: dict[int, dict[int, Rivals]] = defaultdict(dict)
+    count = 0
     for a, b in _pairs_to_compare(list(by_selection)):
         words: str | None = None
         for first, second in _claim_pairs(by_selection[a], by_selection[b], a is b):
@@ -63,12 +67,13 @@ def rivals(claims: Sequence[Claim]) -> list[Rivals]:
             if words is None and (words := witness(a, b)) is None:
                 break
             store = next(store for store in second.stores if store in first.stores)
-            found[second.place].append(Rivals(first, second, words, store))
-    return [
-        rival
-        for place in sorted(found)
-        for rival in sorted(found[place], key=lambda rival: rival.first.place)[:MOST_RIVALS]
-    ]
+            found[second.place][first.place] = Rivals(first, second, words, store)
+            count += 1
+            if count >= ENOUGH:
+                break
+        if count >= ENOUGH:
+            break
+    return [found[place][first] for place in sorted(found) for first in sorted(found[place])[:MOST_RIVALS]]
 
 
 def _masks(claims: Sequence[Claim]) -> Mapping[int, int]:
@@ -99,35 +104,36 @@ def _pairs_to_compare(selections: Sequence[Selection]) -> Iterator[tuple[Selecti
     for number in broad:
         yield from ((selections[number], other) for other in selections[number + 1 :])
         yield from ((other, selections[number]) for other in selections[:number] if not _is_broad(other))
-    narrow = [selection for selection in selections if not _is_broad(selection)]
     yield from ((selection, selection) for selection in selections)
-    yield from ((narrow[a], narrow[b]) for a, b in _near(narrow))
+    yield from _near([selection for selection in selections if not _is_broad(selection)])
 
 
 def _is_broad(selection: Selection) -> bool:
     return any(part.pattern == "*" for part in selection.parts)
 
 
-def _near(selections: Sequence[Selection]) -> set[tuple[int, int]]:
+def _near(selections: Sequence[Selection]) -> Iterator[tuple[Selection, Selection]]:
     """Pairs that name the same SKU or mark, or have globs whose ends agree with each other or with a named SKU."""
-    pairs: set[tuple[int, int]] = set()
     globs = _Globs()
-    named: dict[str | Mark, list[int]] = defaultdict(list)
+    naming: dict[str | Mark, list[int]] = defaultdict(list)
     for number, selection in enumerate(selections):
-        marks = [part.mark for part in selection.parts if part.mark and not part.pattern]
-        keys: list[str | Mark] = [*selection.named, *marks]
-        for key in keys:
-            pairs.update((other, number) for other in named[key] if other != number)
-            named[key].append(number)
-        for part in selection.parts:
-            if part.pattern:
-                globs.add(part.pattern, number)
+        for key in _keys(selection):
+            naming[key].append(number)
+        for pattern in _patterns(selection):
+            globs.add(pattern, number)
     for number, selection in enumerate(selections):
-        for pattern in (*selection.named, *(part.pattern for part in selection.parts if part.pattern)):
-            for other in globs.agreeing(pattern):
-                if other != number:
-                    pairs.add((min(number, other), max(number, other)))
-    return pairs
+        near = {other for key in _keys(selection) for other in naming[key] if other < number}
+        for pattern in (*selection.named, *_patterns(selection)):
+            near.update(globs.agreeing(pattern))
+        yield from ((selections[other], selection) for other in sorted(near) if other != number)
+
+
+def _keys(selection: Selection) -> list[str | Mark]:
+    return [*selection.named, *(part.mark for part in selection.parts if part.mark and not part.pattern)]
+
+
+def _patterns(selection: Selection) -> list[str]:
+    return [part.pattern for part in selection.parts if part.pattern]
 
 
 class _Globs:
