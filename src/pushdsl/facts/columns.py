@@ -54,7 +54,7 @@ class ColumnRead:
 def read_column(column: Column, cells: Cells | None, rows: int) -> ColumnRead:
     """Reads one column; `cells` is None where the file does not have it."""
     if cells is None:
-        return ColumnRead(_collected(column, [_filler(column)]) if rows == 0 else _constant(column, rows))
+        return ColumnRead(_constant(column, rows))
     if isinstance(cells, list):
         return _cell_by_cell(column, cells)
     if fault := _wrong_type(column, cells):
@@ -165,7 +165,9 @@ def _called(kind: pl.DataType, whole: bool) -> str:
         return "times without a zone"
     if kind.is_temporal():
         return "dates or times"
-    return "true or false" if kind == pl.Boolean else "something else than text and numbers"
+    if kind == pl.Boolean:
+        return "true or false"
+    return "bytes" if kind == pl.Binary else "something else than text and numbers"
 
 
 def _at_once(column: Column, cells: pl.Series) -> Values | None:
@@ -196,8 +198,9 @@ def _names(column: Column, cells: pl.Series) -> Names | None:
     values = filled.unique().sort()
     if column.default is None and (values.str.strip_chars(SPACES) == "").any():
         return None
-    codes = filled.cast(pl.Enum(values)).to_physical()
-    return Names(values.to_list(), codes.to_numpy().astype(np.int64))
+    numbered = pl.DataFrame({"value": values, "code": pl.int_range(len(values), dtype=pl.Int64, eager=True)})
+    codes = pl.DataFrame({"value": filled}).join(numbered, on="value", how="left", maintain_order="left")["code"]
+    return Names(values.to_list(), codes.to_numpy())
 
 
 def _wholes(column: Column, cells: pl.Series) -> Integers | None:

@@ -32,7 +32,7 @@ def read_csv(file: str, content: bytes, known: Collection[str]) -> RawTable:
     if len(content) > SMALL:
         frame = _unquoted(content, known)
         if frame is not None:
-            header = _names(content.partition(b"\n")[0].decode())
+            header = _names(_head(content).decode())
             columns: dict[str, Cells] = {name: frame[name] for name in frame.columns}
             return RawTable(file, header, columns, frame.height, _line_finder(file, content))
     return _in_python(file, content, known)
@@ -155,11 +155,10 @@ def _line_finder(file: str, content: bytes) -> Callable[[int], int]:
 
 def _unquoted(content: bytes, known: Collection[str]) -> pl.DataFrame | None:
     """The known columns, where every line is a row, no cell is quoted and every row fits the header."""
-    head, _, _ = content.partition(b"\n")
     if b'"' in content or content.count(b"\r") != content.count(b"\r\n") or _has_blank_line(content):
         return None
     try:
-        header = _names(head.decode())
+        header = _names(_head(content).decode())
     except UnicodeDecodeError:
         return None
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
@@ -171,7 +170,12 @@ def _unquoted(content: bytes, known: Collection[str]) -> pl.DataFrame | None:
 
 
 def _has_blank_line(content: bytes) -> bool:
-    return b"\n\n" in content or b"\n\r\n" in content or content.startswith((b"\n", b"\r\n"))
+    return b"\n\n" in content or (b"\r" in content and b"\n\r\n" in content) or content.startswith((b"\n", b"\r\n"))
+
+
+def _head(content: bytes) -> bytes:
+    end = content.find(b"\n")
+    return content if end < 0 else content[:end]
 
 
 def _names(head: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -18,31 +19,50 @@ if TYPE_CHECKING:
     from pushdsl.model import Flags, Integers
 
 
-@dataclass(frozen=True, slots=True)
 class ListingRows:
-    """Finds the row of a listing in the order of the facts. `keys` is ascending, one for each listing."""
+    """Finds the row of a listing in the order of the facts."""
 
-    stores: dict[str, int]
-    store_skus: dict[str, int]
-    keys: Integers
-
-    @classmethod
-    def of(cls, listings: Table, order: Integers) -> ListingRows:
+    def __init__(self, listings: Table, order: Integers) -> None:
         stores, store_skus = listings.names("store"), listings.names("store_sku")
-        return cls(
-            {name: number for number, name in enumerate(stores.values)},
-            {name: number for number, name in enumerate(store_skus.values)},
-            combined([stores, store_skus])[order],
-        )
+        self._stores, self._store_skus = _Numbers(stores.values), _Numbers(store_skus.values)
+        self._keys = combined([stores, store_skus])[order]
 
-    def find(self, stores: Integers, store_skus: Integers) -> Integers:
-        """Rows of these stores and store SKUs, given by number; ABSENT where there is none."""
-        keys = stores * len(self.store_skus) + store_skus
-        if not len(self.keys):
-            return np.full(len(keys), ABSENT, np.int64)
-        rows = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        found = (self.keys[rows] == keys) & (stores != ABSENT) & (store_skus != ABSENT)
+    def of_table(self, live: Table) -> Integers:
+        """The listing of each row; ABSENT where there is none."""
+        stores, store_skus = live.names("store"), live.names("store_sku")
+        store = self._stores.of_sorted(stores.values)[stores.codes]
+        return self._find(store, self._store_skus.of_sorted(store_skus.values)[store_skus.codes])
+
+    def of(self, stores: Sequence[str], store_skus: Sequence[str]) -> Integers:
+        """The listing of each pair; ABSENT where there is none."""
+        return self._find(self._stores.of(stores), self._store_skus.of(store_skus))
+
+    def _find(self, stores: Integers, store_skus: Integers) -> Integers:
+        if not len(self._keys):
+            return np.full(len(stores), ABSENT, np.int64)
+        keys = stores * len(self._store_skus.names) + store_skus
+        rows = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        found = (self._keys[rows] == keys) & (stores != ABSENT) & (store_skus != ABSENT)
         return np.where(found, rows, ABSENT)
+
+
+class _Numbers:
+    """The place of each name in a sorted list."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.names = names
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return dict(zip(self.names, range(len(self.names)), strict=True))
+
+    def of_sorted(self, names: list[str]) -> Integers:
+        """As `of`, at once where they are the same names."""
+        return np.arange(len(names)) if names == self.names else self.of(names)
+
+    def of(self, names: Sequence[str]) -> Integers:
+        """ABSENT where a name is not in the list."""
+        return np.fromiter(map(self._number.get, names, repeat(ABSENT)), np.int64, len(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +99,16 @@ class _Rows:
         return covered.digest()
 
 
-def live_columns(live: Table, recorded: RecordedLive | None, listings: ListingRows) -> tuple[LiveColumns, bytes]:
+def live_columns(
+    live: Table, shows: Integers, recorded: RecordedLive | None, listings: ListingRows
+) -> tuple[LiveColumns, bytes]:
     """Cells that were recorded replace the table's. The bytes stand for the recorded ones, empty if there are none.
 
-    Rows without a listing are left out. The order is by listing and location.
+    `shows` is the listing of each row of the table. Rows without a listing are left out. The order
+    is by listing and location.
     """
     locations = sorted({*live.names("location").values, *(recorded.location if recorded else ())})
-    shown = _table_rows(live, listings, locations)
+    shown = _table_rows(live, shows, locations)
     digest = b""
     if recorded is not None and recorded.store:
         known = _recorded_rows(recorded, listings, locations)
@@ -99,9 +122,9 @@ def live_columns(live: Table, recorded: RecordedLive | None, listings: ListingRo
     return columns, digest
 
 
-def lost_rows(live: Table, listings: ListingRows) -> Iterator[Problem]:
+def lost_rows(live: Table, shows: Integers) -> Iterator[Problem]:
     """One warning for all rows of the table whose listing does not exist."""
-    lost = np.flatnonzero(_listing_of(live, listings) == ABSENT)
+    lost = np.flatnonzero(shows == ABSENT)
     if len(lost):
         shown = ", ".join(f"`{live.text('store_sku', r)}` of `{live.text('store', r)}`" for r in lost[:3].tolist())
         rows = f"{len(lost):,} row{'s' if len(lost) > 1 else ''}"
@@ -110,11 +133,9 @@ def lost_rows(live: Table, listings: ListingRows) -> Iterator[Problem]:
         yield Problem("PUSH421", message, live.file, live.line_of(int(lost[0])), "store_sku", help, "warning")
 
 
-def _table_rows(live: Table, listings: ListingRows, locations: Sequence[str]) -> _Rows:
-    listing = _listing_of(live, listings)
+def _table_rows(live: Table, listing: Integers, locations: list[str]) -> _Rows:
     names = live.names("location")
-    number = {name: n for n, name in enumerate(locations)}
-    location = np.array([number[name] for name in names.values], np.int64)[names.codes]
+    location = _Numbers(locations).of_sorted(names.values)[names.codes]
     numbers = live.numbers
     rows = _Rows(
         listing, location, numbers("quantity"), numbers("reserved"), live.flags("mode"), numbers("days"),
@@ -123,28 +144,16 @@ def _table_rows(live: Table, listings: ListingRows, locations: Sequence[str]) ->
     return rows.at(listing != ABSENT)
 
 
-def _listing_of(live: Table, listings: ListingRows) -> Integers:
-    stores, store_skus = live.names("store"), live.names("store_sku")
-    store = np.array([listings.stores.get(name, ABSENT) for name in stores.values], np.int64)
-    store_sku = np.array([listings.store_skus.get(name, ABSENT) for name in store_skus.values], np.int64)
-    return listings.find(store[stores.codes], store_sku[store_skus.codes])
-
-
-def _recorded_rows(recorded: RecordedLive, listings: ListingRows, locations: Sequence[str]) -> _Rows:
+def _recorded_rows(recorded: RecordedLive, listings: ListingRows, locations: list[str]) -> _Rows:
     """What was recorded of listings that exist, in their order; reserved is ABSENT where it is not known."""
-    number = {name: n for n, name in enumerate(locations)}
-    stores, store_skus = _numbers(recorded.store, listings.stores), _numbers(recorded.store_sku, listings.store_skus)
-    listing = listings.find(stores, store_skus)
+    listing = listings.of(recorded.store, recorded.store_sku)
     rows = _Rows(
-        listing, _numbers(recorded.location, number), _or_absent(recorded.quantity), _or_absent(recorded.reserved),
-        np.array(recorded.preorder, bool), _or_absent(recorded.days), _or_absent(recorded.confirmed_at),
+        listing, _Numbers(locations).of(recorded.location), _or_absent(recorded.quantity),
+        _or_absent(recorded.reserved), np.array(recorded.preorder, bool), _or_absent(recorded.days),
+        _or_absent(recorded.confirmed_at),
     )  # fmt: skip
     order = np.lexsort((rows.location, listing))
     return rows.at(order[listing[order] != ABSENT])
-
-
-def _numbers(names: Sequence[str], number: dict[str, int]) -> Integers:
-    return np.fromiter(map(number.get, names, repeat(ABSENT)), np.int64, len(names))
 
 
 def _or_absent(numbers: Sequence[int | None]) -> Integers:

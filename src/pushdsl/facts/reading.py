@@ -137,12 +137,13 @@ def _assembled(
 ) -> tuple[Facts, tuple[Problem, ...]]:
     stock, listings, skus, bundles = (tables[name] for name in ("stock", "listings", "skus", "bundles"))
     order = listing_order(listings)
-    rows = ListingRows.of(listings, order)
-    live, recorded_digest = live_columns(tables["live"], recorded, rows)
+    rows = ListingRows(listings, order)
+    shows = rows.of_table(tables["live"])
+    live, recorded_digest = live_columns(tables["live"], shows, recorded, rows)
     names = all_skus(stock, listings, skus, bundles)
     sha256 = _covering(digests, recorded_digest)
     facts = facts_of(stock, listings, skus, bundles, live, order, names, sha256)
-    warnings += lost_rows(tables["live"], rows)
+    warnings += lost_rows(tables["live"], shows)
     for table in (stock, listings, skus, bundles):
         warnings += spaced_skus(table)
     warnings += twin_skus(names, (stock, listings, skus, bundles))

@@ -11,16 +11,16 @@ import re
 import zipfile
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, cast
 from xml.etree import ElementTree
 
 from pushdsl.errors import FactsError, Problem
 from pushdsl.facts.raw import Cells, RawTable
 
 if TYPE_CHECKING:
+    import polars as pl
     from fastexcel import ExcelReader
 
-Row: TypeAlias = tuple[str | None, ...]
 _ERROR_CELL = re.compile(rb"""<(?:\w+:)?c\b(?=[^>]*\bt=["']e["'])[^>]*\br=["']([A-Z]+)([0-9]+)["']""")
 _FILLED_CELL = re.compile(rb"""<(?:\w+:)?c\b[^>]*?\br=["']([A-Z]+)[0-9]+["'](?:[^>]*[^/>])?>""")
 _OFFICE = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -33,7 +33,7 @@ def read_workbook(file: str, content: bytes, known: Collection[str], table: str)
     try:
         book = fastexcel.read_excel(content)
         sheet = _sheet(file, book, table)
-        texts = _column_cells(book, sheet, "string")
+        texts: list[list[str | None]] = [column.to_list() for column in _read_as(book, sheet, "string")]
         xml = _sheet_text(content, sheet)
     except (fastexcel.FastExcelError, zipfile.BadZipFile, ElementTree.ParseError, KeyError, StopIteration):
         message = "the file is not a workbook that can be read"
@@ -42,7 +42,9 @@ def read_workbook(file: str, content: bytes, known: Collection[str], table: str)
     if top is None:
         help = "write the names of the columns in the first row"
         raise FactsError([Problem("PUSH404", "the sheet is empty", file, help=help)])
-    truths, times = _column_cells(book, sheet, "boolean"), _column_cells(book, sheet, "datetime")
+    truths: list[list[bool | None]] = [column.to_list() for column in _read_as(book, sheet, "boolean")]
+    # a number may be a time before the year 1, which Python does not have: only ask whether there is one
+    times: list[list[bool]] = [column.is_not_null().to_list() for column in _read_as(book, sheet, "datetime")]
     header = _header([column[top] for column in texts])
     columns: dict[str, Cells] = {}
     for at, name in enumerate(header):
@@ -67,10 +69,9 @@ def _sheet(file: str, book: ExcelReader, table: str) -> str:
     raise FactsError([Problem("PUSH404", f"the workbook has several sheets: {names}", file, help=help)])
 
 
-def _column_cells(book: ExcelReader, sheet: str, kind: Literal["string", "boolean", "datetime"]) -> list[list[Any]]:
-    # Any: the library's type for the kind
+def _read_as(book: ExcelReader, sheet: str, kind: Literal["string", "boolean", "datetime"]) -> list[pl.Series]:
     read = book.load_sheet(sheet, header_row=None, skip_rows=0, dtypes=kind)
-    return [column.to_list() for column in read.to_polars().get_columns()]
+    return read.to_polars().get_columns()
 
 
 def _header(cells: list[str | None]) -> tuple[str, ...]:
@@ -81,11 +82,11 @@ def _header(cells: list[str | None]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _cell(text: str | None, truth: bool | None, time: datetime | None) -> object:
+def _cell(text: str | None, truth: bool | None, is_time: bool) -> object:
     """Text is neither truth nor time, a number is all three, a truth value is no time and a time no truth."""
     if truth is not None and text is not None:
         return truth if text in ("true", "false") else _number(text)
-    return time if time is not None else text
+    return datetime.fromisoformat(text) if is_time and text else text
 
 
 def _number(text: str) -> int | float:
