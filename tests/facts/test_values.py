@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pushdsl.facts import read_facts
 from pushdsl.model import ABSENT, Bundle, Facts, RecordedLive
@@ -305,3 +308,49 @@ def test_the_digest_covers_every_recorded_value_in_any_order(tmp_path: Path) -> 
 
     assert read_facts(folder, recorded(other, row))[0].sha256 == digests[0]
     assert len(set(digests)) == len(digests)
+
+
+Cell = tuple[str, str, str]
+CELLS = st.tuples(st.sampled_from(["shop", "z"]), st.sampled_from(["a", "b", "gone"]), st.sampled_from(["", "L", "K"]))
+MAYBE = st.none() | st.integers(0, 5)
+SHOWN = st.tuples(MAYBE, MAYBE, st.booleans(), MAYBE, MAYBE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(CELLS, SHOWN, max_size=8), st.dictionaries(CELLS, SHOWN, max_size=8))
+def test_the_record_and_the_table_are_joined_cell_by_cell(
+    tmp_path_factory: pytest.TempPathFactory, table: dict[Cell, tuple[Any, ...]], known: dict[Cell, tuple[Any, ...]]
+) -> None:
+    listed = [("shop", "a"), ("shop", "b"), ("z", "a")]
+    rows = "".join(",".join([*cell, *_live_cells(*shown)]) + "\n" for cell, shown in table.items())
+    folder = written(
+        tmp_path_factory.getbasetemp(),
+        listings="store,store_sku,sku\n" + "".join(f"{store},{store_sku},A\n" for store, store_sku in listed),
+        live="store,store_sku,location,quantity,reserved,mode,days,confirmed_at\n" + rows,
+    )
+    columns = [list(column) for column in zip(*(cell + shown for cell, shown in known.items()), strict=True)]
+
+    live = read_facts(folder, RecordedLive(*(columns or [[] for _ in range(8)])))[0].live
+
+    expected = {}
+    for store, store_sku, location in sorted({*table, *known}):
+        cell = (store, store_sku, location)
+        if (store, store_sku) in listed:
+            quantity, reserved, preorder, days, confirmed_at = known.get(cell) or table[cell]
+            if reserved is None:
+                reserved = table[cell][1] if cell in table else None
+            expected[listed.index((store, store_sku)), location] = (
+                *(ABSENT if n is None else n for n in (quantity, days, confirmed_at)), reserved or 0, preorder
+            )  # fmt: skip
+    keys = list(zip(live.listing.tolist(), live.location, strict=True))
+    numbers = (live.quantity, live.days, live.confirmed_at, live.reserved, live.preorder)
+    assert dict(zip(keys, zip(*(column.tolist() for column in numbers), strict=True), strict=True)) == expected
+    assert keys == sorted(keys)
+
+
+def _live_cells(
+    quantity: int | None, reserved: int | None, preorder: bool, days: int | None, at: int | None
+) -> list[str]:
+    numbers = ["" if number is None else str(number) for number in (quantity, reserved, days)]
+    moment = "" if at is None else f"1970-01-01T00:00:00.{at:03d}Z"
+    return [numbers[0], numbers[1], "preorder" if preorder else "normal", numbers[2], moment]
