@@ -87,7 +87,7 @@ def parse(source: SourceText) -> tuple[File, tuple[Diagnostic, ...]]:
         text, tokens, said = tokenize(source, table.words)
         builder = Builder(source, text, said)
         file = _Parsing(table, tokens, builder).run()
-    said = _first_errors(source, sorted(said + builder.diagnostics, key=_offset))
+    said = _first_errors(source, _one_a_place(said + builder.diagnostics))
     return file, _about_edition(file, tokens, said)
 
 
@@ -390,6 +390,16 @@ def _about_edition(file: File, tokens: Tokens, said: list[Diagnostic]) -> tuple[
 
 def _offset(diagnostic: Diagnostic) -> int:
     return diagnostic.span.start if diagnostic.span is not None else 0
+
+
+def _one_a_place(said: list[Diagnostic]) -> list[Diagnostic]:
+    """In the order of the text, one for each place: what a name lacks to be one matters less than missing quotes."""
+    by_place: dict[int, Diagnostic] = {}
+    for found in sorted(said, key=_offset):
+        known = by_place.setdefault(_offset(found), found)
+        if known.code == "PUSH015" and found.code == "PUSH026":
+            by_place[_offset(found)] = found
+    return list(by_place.values())
 
 
 def _first_errors(source: SourceText, said: list[Diagnostic]) -> list[Diagnostic]:

@@ -68,6 +68,7 @@ def mend(table: Table, states: Sequence[int], opened: int, source: SourceText, t
         slip.needless_quotes,
         slip.two_statements,
         slip.one_too_many,
+        slip.broken_line,
         slip.one_missing,
     ):
         if found := attempt():
@@ -114,7 +115,8 @@ class _Slip:
         self.before = tokens.kinds[position - 1] if position else ""
         self.before_end = tokens.ends[position - 1] if position else 0
         self.next = tokens.kinds[position + 1] if self.kind != "$END" else ""
-        candidates = (kind for kind in table.moves[states[-1]] if kind not in ("_ERROR", "$END"))
+        # sorted, because the order of a table's row differs from build to build
+        candidates = sorted(kind for kind in table.moves[states[-1]] if kind not in ("_ERROR", "$END"))
         self.expected = [kind for kind in candidates if fits(table, states, (kind,))]
 
     # ---- what each slip looks like; the order is that of `mend`
@@ -223,7 +225,11 @@ class _Slip:
             return None
         words = [word for word in self.expected if word in self.table.words]
         word = self._nearest_word() or (words[0] if len(self.expected) == 1 and words else None)
-        if word is None or not self.fit((word, self.next)):
+        if word is None:
+            return None
+        # the first word of a statement decides what the line is: the whole line must bear out that it is this one
+        decides = self._at_start() and word not in DECLARATIONS
+        if not self.fit((word, *(self._line()[1:] if decides else (self.next,)))):
             return None
         fix = Fix(self.span(), word, f"write `{word}`")
         help = f"did you mean `{word}`?"
@@ -279,8 +285,17 @@ class _Slip:
         fix = Fix(self.span(), "", f"delete `{self.kind}`")
         return Mend(self._unexpected(f"delete it, or write {self._expected_words()}", fix), self.position + 1)
 
+    def broken_line(self) -> Mend | None:
+        """A statement that goes on in the next line, without the `,` or `=` that would allow it."""
+        if self.kind != "_NL" or self.next == "$END" or not self.fit(self._line(self.position + 1)):
+            return None
+        fix = Fix(Span(self.source, self.before_end, self.tokens.starts[self.position + 1]), " ", "join the lines")
+        help = "a statement goes on in the next line only after `,` or `=`"
+        diagnostic = Diagnostic("PUSH012", "the line ends too early", self._line_end_span(), help, fix)
+        return Mend(diagnostic, self.position + 1)
+
     def one_missing(self) -> Mend | None:
-        if self.kind == "BAD" or self.before in ("", "_NL", "{"):
+        if self.kind == "BAD" or self.before in ("", "_NL", "{") or {"NAME", "STRING", "NUMBER"} & set(self.expected):
             return None
         following = (self.kind,) if self.kind == "_NL" else (self.kind, self.next)
         words = [kind for kind in self.expected if kind not in _SPOKEN and kind != "%" and kind not in UNITS]
@@ -337,12 +352,13 @@ class _Slip:
             if self.fit((*_kinds(closing), "warehouse")) or len(closing) > 8:
                 return closing
 
-    def _line(self) -> list[str]:
-        """The kinds of this line from here on, with its end."""
-        stop = self.position
-        while stop < self.position + _LINE_SEEN and self.tokens.kinds[stop] not in ("_NL", "$END"):
+    def _line(self, first: int | None = None) -> list[str]:
+        """The kinds of a line from here or from `first` on, with its end or the `{` in it."""
+        first = self.position if first is None else first
+        stop = first
+        while stop < first + _LINE_SEEN and self.tokens.kinds[stop] not in ("_NL", "$END", "{"):
             stop += 1
-        return self.tokens.kinds[self.position : stop + 1]
+        return self.tokens.kinds[first : stop + 1]
 
     def _virtual(self, *kinds: str) -> tuple[VirtualToken, ...]:
         return tuple((kind, self.before_end, self.before_end) for kind in kinds)
