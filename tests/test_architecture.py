@@ -82,9 +82,9 @@ def test_a_module_without_a_floor_is_caught(copy: Path) -> None:
 
 def test_constraints_and_pyproject_pin_the_same_versions() -> None:
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    pinned = {line.split(" ")[0] for line in lines if line[:1].isalnum()}
+    pinned = {line.rstrip(" \\") for line in lines if line[:1].isalnum()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    named = {pin.split(" ")[0] for pin in project["tool"]["uv"]["constraint-dependencies"]}
+    named = set(project["tool"]["uv"]["constraint-dependencies"])
 
     assert named == pinned
 
