@@ -1,0 +1,355 @@
+"""The documentation says what the code says: examples check, links lead somewhere, codes and keys are described."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from pushdsl import settings
+from pushdsl.checker import diagnose
+from pushdsl.cli import main
+from pushdsl.errors import Diagnostic, PushdslError
+from pushdsl.facts import read_facts
+from pushdsl.grammar import nodes
+from pushdsl.loader import load
+from pushdsl.model import REASON_TEXTS, Status, Store
+from pushdsl.planner import plan
+from pushdsl.plugins.manager import InstalledPlatforms
+from pushdsl.plugins.platform import Capabilities, RefusedKind
+from pushdsl.rules import CheckedRules
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+ERROR_PAGES = sorted((ROOT / "docs" / "errors").glob("PUSH*.md"))
+PLAN_PAGES = [page for page in ERROR_PAGES if page.name.startswith("PUSH5")]
+AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+# ---- reading pages ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, the file that it stands for (empty: none), its text and its section's text."""
+
+    page: Path
+    line: int
+    language: str
+    file: str
+    text: str
+    section: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}:{self.line}"
+
+
+def text_of(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def sections(text: str) -> Iterator[tuple[int, str]]:
+    """Each heading with all below it, to the next heading; with the offset where it begins."""
+    code = [match.span() for match in re.finditer(r"^```.*?^```$", text, re.MULTILINE | re.DOTALL)]
+    headings = [match.start() for match in re.finditer(r"^#+ ", text, re.MULTILINE)]
+    starts = [at for at in headings if not any(start < at < end for start, end in code)]
+    for start, end in pairwise([0, *starts, len(text)]):
+        yield start, text[start:end]
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = text_of(page)
+    for start, section in sections(text):
+        for match in re.finditer(r"^```(\w+)(?: +(\S+))?\n(.*?)^```$", section, re.MULTILINE | re.DOTALL):
+            line = text.count("\n", 0, start + match.start()) + 1
+            yield Block(page, line, match[1], match[2] or "", match[3], section)
+
+
+def write_files(folder: Path, found: Mapping[str, str]) -> None:
+    for name, text in found.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+# ---- rules ------------------------------------------------------------------------------------------
+
+
+class FakePlatforms:
+    """Every platform that the pages name, without a plugin; only Shopee and the simulated one have pre-order."""
+
+    names = ("lazada", "shopee", "simulated", "tiktok")
+    packages: Mapping[str, str] = {name: f"pushdsl-{name}" for name in names}
+
+    def capabilities(self, store: Store) -> Capabilities:
+        shopee = store.platform == "shopee"
+        return Capabilities(
+            max_quantity=999_999,
+            counts_reserved=shopee,
+            preorder=shopee or store.platform == "simulated",
+            locations=not store.choice,
+            increase_only=store.choice,
+        )
+
+
+PLATFORMS = FakePlatforms()
+RULES = [block for page in PAGES for block in blocks(page) if block.language == "push"]
+
+
+def checked(block: Block, folder: Path) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
+    """The block as a rule file, beside the files that its page shows."""
+    write_files(folder, {b.file: b.text for b in blocks(block.page) if b.file})
+    path = folder / (block.file or "example.push")
+    path.write_text(block.text, "utf-8")
+    (folder / "pushdsl.toml").touch()
+    return diagnose(load([path]), PLATFORMS)
+
+
+@pytest.mark.parametrize("block", RULES, ids=str)
+def test_every_example_checks(block: Block, tmp_path: Path) -> None:
+    rules, diagnostics = checked(block, tmp_path)
+
+    assert [f"{d.code} {d.span}: {d.message}" for d in diagnostics if d.severity == "error"] == []
+    assert rules is not None
+
+
+# What a file of parts has: its names are used by the file that says `use`.
+PARTS = {"PUSH301"}
+
+
+@pytest.mark.parametrize("block", [b for b in RULES if b.page.name == "language.md"], ids=str)
+def test_an_example_of_the_language_has_only_remarks_that_its_text_names(block: Block, tmp_path: Path) -> None:
+    _, diagnostics = checked(block, tmp_path)
+
+    named = set(re.findall(r"PUSH\d{3}", block.section)) | (PARTS if block.file.startswith("shared/") else set())
+    assert [f"{d.code} {d.span}: {d.message}" for d in diagnostics if d.code not in named] == []
+
+
+CONSTRUCTS = [
+    construct
+    for union in (nodes.Declaration, nodes.SelectorTerm, nodes.StoreStatement, nodes.RuleStatement)
+    for construct in get_args(union)
+    if construct is not nodes.Later  # accepted and not yet read
+] + list(get_args(nodes.PreorderStatement))
+
+
+def kinds_in(node: object) -> Iterator[type]:
+    if isinstance(node, tuple):
+        for item in node:
+            yield from kinds_in(item)
+    elif is_dataclass(node):
+        yield type(node)
+        for field in fields(node):
+            if field.name not in ("span", "head", "source"):
+                yield from kinds_in(getattr(node, field.name))
+
+
+def test_the_language_page_has_an_example_of_every_construct(tmp_path: Path) -> None:
+    shown: set[type] = set()
+    for number, block in enumerate(b for b in RULES if b.page.name == "language.md"):
+        folder = tmp_path / str(number)
+        write_files(folder, {b.file: b.text for b in blocks(block.page) if b.file})
+        path = folder / (block.file or "example.push")
+        path.write_text(block.text, "utf-8")
+        shown.update(kind for file in load([path]).files for kind in kinds_in(file.declarations))
+
+    assert [construct.__name__ for construct in CONSTRUCTS if construct not in shown] == []
+
+
+def test_the_receipt_of_the_language_page_is_what_explain_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = list(blocks(ROOT / "docs" / "language.md"))
+    (rules,) = [block for block in page if block.file == "rules.push"]
+    write_files(tmp_path, {b.file: b.text for b in page if b.section == rules.section and b.file})
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["explain", "shopee_my", "SOAP-2", "rules.push", "--at", AT.isoformat()]) == 0
+    (receipt,) = [block.text for block in page if block.section == rules.section and block.language == "text"]
+    assert receipt.strip() == capsys.readouterr().out.strip()
+
+
+# ---- pages of codes ---------------------------------------------------------------------------------
+
+
+def codes_of_the_source() -> set[str]:
+    return {code for path in (ROOT / "src").rglob("*.py") for code in re.findall(r"PUSH\d{3}", path.read_text("utf-8"))}
+
+
+def test_every_code_has_a_page_and_every_page_a_code() -> None:
+    assert {page.stem for page in ERROR_PAGES} == codes_of_the_source()
+
+
+@pytest.mark.parametrize("page", ERROR_PAGES, ids=lambda page: page.stem)
+def test_a_page_says_what_to_avoid_and_what_to_prefer(page: Path) -> None:
+    text = text_of(page)
+
+    assert text.startswith(f"# {page.stem}: ")
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert [heading for heading in headings if heading in ("Avoid", "Prefer")] == ["Avoid", "Prefer"]
+
+
+GROUPS = {
+    "0": "Reading rule files",
+    "1": "Names, stores, warehouses",
+    "2": "Rules",
+    "3": "Remarks (lints)",
+    "4": "Facts",
+    "5": "Plans",
+}
+
+
+def index() -> str:
+    """What the index of the pages shall be: every code with its title, in groups."""
+    lines = ["# Codes", "", "What `pushdsl check`, `plan` and `apply` may say, a page for each code."]
+    for digit, group in GROUPS.items():
+        lines += ["", f"## {group}", ""]
+        for page in ERROR_PAGES:
+            if page.stem[4] == digit:
+                title = text_of(page).splitlines()[0].partition(": ")[2]
+                lines.append(f"- [{page.stem}]({page.name}): {title}")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_index_names_every_page_with_its_title(pytestconfig: pytest.Config) -> None:
+    """`--snapshot-update` writes it anew."""
+    path = ROOT / "docs" / "errors" / "README.md"
+    if pytestconfig.getoption("update_snapshots"):
+        path.write_text(index(), "utf-8")
+
+    assert index() == text_of(path)
+
+
+def files_of(page: Path, heading: str) -> dict[str, str]:
+    return {b.file: b.text for b in blocks(page) if b.file and b.section.startswith(f"## {heading}")}
+
+
+def problems_of(folder: Path) -> set[str]:
+    """The codes of the plan's problems; the limits are the fake platforms'."""
+    rules, diagnostics = diagnose(load([folder / "rules.push"]), PLATFORMS)
+    assert rules is not None, [d.message for d in diagnostics]
+    facts, _ = read_facts(folder / "facts", None)
+    limits = {name: PLATFORMS.capabilities(store) for name, store in rules.stores.items()}
+    return {problem.code for problem in plan(rules, facts, limits, AT).problems}
+
+
+@pytest.mark.parametrize("page", PLAN_PAGES, ids=lambda page: page.stem)
+def test_a_plan_problem_comes_with_what_to_avoid_and_goes_with_what_to_prefer(page: Path, tmp_path: Path) -> None:
+    avoid, prefer = files_of(page, "Avoid"), files_of(page, "Prefer")
+    write_files(tmp_path / "avoid", avoid)
+    write_files(tmp_path / "prefer", avoid | prefer)
+
+    assert problems_of(tmp_path / "avoid") == {page.stem}
+    assert problems_of(tmp_path / "prefer") == set()
+
+
+# ---- operations -------------------------------------------------------------------------------------
+
+OPERATIONS = ROOT / "docs" / "operations.md"
+
+
+def rows(text: str) -> dict[str, str]:
+    """The tables' first two columns, without backticks."""
+    found = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|", text, re.MULTILINE)
+    return {first.strip("` "): second.strip("` ") for first, second in found}
+
+
+def test_every_reason_is_in_the_operations_page_with_its_text() -> None:
+    table = rows(text_of(OPERATIONS))
+
+    expected = {str(reason.value): text for reason, text in REASON_TEXTS.items()}
+    assert expected == {number: text for number, text in table.items() if number.isdigit()}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_every_status_is_in_the_operations_page(status: Status) -> None:
+    assert status.value in rows(text_of(OPERATIONS))
+
+
+KINDS = (*get_args(RefusedKind), "temporary", "unauthorized", "unknown", "not_sent")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_failure_is_in_the_operations_page(kind: str) -> None:
+    assert kind in rows(text_of(OPERATIONS))
+
+
+def known_settings(folder: Path, text: str) -> set[str]:
+    """The keys that a table of the settings may have, as the refusal of a wrong one names them."""
+    (folder / settings.FILE).write_text(text, "utf-8")
+    with pytest.raises(PushdslError) as refusal:
+        settings.read_settings(folder, {})
+    assert refusal.value.help.startswith("known here: ")
+    return set(refusal.value.help.removeprefix("known here: ").split(", "))
+
+
+@pytest.mark.parametrize("table", ["", "push", "record"])
+def test_every_setting_is_in_the_operations_page(table: str, tmp_path: Path) -> None:
+    keys = known_settings(tmp_path, f"[{table}]\nqqq = 1\n" if table else "qqq = 1\n")
+
+    text = text_of(OPERATIONS)
+    wanted = {f"`[{table}]` `{key}`" if table else f"[{key}" for key in keys}
+    assert {key for key in wanted if key not in text} == set()
+
+
+@pytest.mark.parametrize("key", Capabilities.model_fields)
+def test_every_capability_is_in_the_operations_page(key: str) -> None:
+    assert key in rows(text_of(OPERATIONS))
+
+
+def test_the_example_of_settings_reaches_its_store(tmp_path: Path) -> None:
+    (block,) = [block for block in blocks(OPERATIONS) if block.language == "toml"]
+    (tmp_path / settings.FILE).write_text(block.text, "utf-8")
+    secrets = dict.fromkeys(re.findall(r'env = "(\w+)"', block.text), "secret")
+
+    found = settings.read_settings(tmp_path, secrets)
+    store = Store(name="shopee_my", platform="shopee", account="shopee_my")
+    platforms = InstalledPlatforms(found.capabilities)
+    reached = settings.account_settings(found, store, platforms.get("shopee").platform)
+
+    assert set(found.accounts["shopee_my"]) == reached.model_fields_set
+    assert platforms.capabilities(store).max_quantity == 99_999
+
+
+def test_the_defaults_in_the_operations_page_are_those_of_the_settings(tmp_path: Path) -> None:
+    defaults = settings.Settings(tmp_path)
+
+    table = rows(text_of(OPERATIONS))
+    expected = {
+        "[push]` `enabled": str(defaults.push_enabled).lower(),
+        "[push]` `zeroing_limit_percent": str(defaults.zeroing_limit_percent),
+        "[record]` `url": defaults.record_url,
+    }
+    assert expected == {key: table[key] for key in expected}
+
+
+# ---- links ------------------------------------------------------------------------------------------
+
+LINKING = [*PAGES, *ERROR_PAGES, ROOT / "docs" / "errors" / "README.md", ROOT / "ARCHITECTURE.md",
+           ROOT / "CONTRIBUTING.md"]  # fmt: skip
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file)):
+            wrong.append(target)
+
+    assert wrong == []
