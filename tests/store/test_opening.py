@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,9 +187,31 @@ def test_reading_goes_on_while_another_process_writes(path: Path) -> None:
         record.observe(READ, at=NOON)
 
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN EXCLUSIVE")
         with open_store(url(path) + "?timeout=0.01", create=False) as record:
             assert record.live().quantity == [12]
+
+
+def test_many_can_make_the_same_record_at_once(tmp_path: Path) -> None:
+    def make(number: int) -> list[str]:
+        with open_store(url(tmp_path / f"{number // 8}.db")) as record:
+            record.observe([(CellKey("shopee_my", f"SKU-{number}", ""), Live(number))], at=NOON)
+            return record.live().store_sku
+
+    with ThreadPoolExecutor(8) as makers:
+        seen = list(makers.map(make, range(80)))
+
+    assert all(f"SKU-{number}" in skus for number, skus in enumerate(seen))
+    for file in range(10):
+        with open_store(url(tmp_path / f"{file}.db"), create=False) as record:
+            assert len(record.live().store_sku) == 8
+
+
+def test_two_threads_can_write_through_one_record(path: Path) -> None:
+    with open_store(url(path)) as record, ThreadPoolExecutor(2) as writers:
+        list(writers.map(lambda n: record.observe([(CellKey("x", f"{n:03}", ""), Live(n))], at=NOON), range(100)))
+
+        assert record.live().quantity == list(range(100))
 
 
 class TestWithoutPermission:

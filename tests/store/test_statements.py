@@ -11,7 +11,7 @@ from pushdsl.store import statements
 from pushdsl.store.tables import metadata
 
 DIALECTS = {
-    "sqlite": sqlite.dialect(paramstyle="named"),  # type: ignore[no-untyped-call]
+    "sqlite": sqlite.dialect(paramstyle="named"),
     "postgresql": postgresql.dialect(),  # type: ignore[no-untyped-call]
 }
 FIXED = {name: value for name, value in vars(statements).items() if isinstance(value, Executable)}
@@ -34,9 +34,10 @@ def test_every_upsert_can_be_said_to_both_databases(make: object, dialect: str) 
 
 
 def test_every_key_and_index_begins_with_the_tenant() -> None:
-    first = [key.columns[0].name for table in metadata.sorted_tables for key in (table.primary_key, *table.indexes)]
+    keys = [list(table.primary_key.columns) for table in metadata.sorted_tables]
+    indexes = [list(index.columns) for table in metadata.sorted_tables for index in table.indexes]
 
-    assert first == ["tenant"] * 8
+    assert [columns[0].name for columns in keys + indexes] == ["tenant"] * 8
 
 
 def test_a_search_by_status_names_it_in_the_text_so_that_its_index_serves() -> None:

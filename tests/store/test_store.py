@@ -565,6 +565,15 @@ class TestInterrupted:
 
         assert shown(record)[MUG].quantity is None
 
+    def test_an_answer_that_comes_after_all_counts(self, record: RecordStore) -> None:
+        [number] = begin(record, planned(quantity=10))
+        record.interrupted(NOON)
+
+        record.finish([answer(number, planned(quantity=10))])
+
+        assert shown(record)[MUG].quantity == 10
+        assert only(record.records()).status is Status.SUCCESSFULLY
+
     def test_the_next_push_makes_the_cell_known_again(self, record: RecordStore) -> None:
         begin(record, planned(quantity=10))
         record.interrupted(NOON)

@@ -110,10 +110,20 @@ def _check(engine: Engine, path: Path, create: bool) -> None:
         _check_schema(path, _schema(connection))
         if create:  # a file that cannot be written is found now, and not after the first push
             connection.execute(meta.update().values(value=meta.c.value))
+    if create:
+        _let_readers_read_on(engine)
+
+
+def _let_readers_read_on(engine: Engine) -> None:
+    """Keeps writes beside the file until nobody reads the old state; the file remembers."""
     with engine.connect() as connection:
-        driver: Any = connection.connection  # the mode is the file's, and cannot be set inside a transaction
-        if create:
+        driver: Any = connection.connection  # not through SQLAlchemy, which would begin a transaction
+        try:
             driver.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            # someone else is in the file just now: it works as it is, and the next to open it asks again
 
 
 def _schema(connection: Connection) -> int | None:
@@ -163,8 +173,9 @@ def telling(path: Path) -> Iterator[None]:
         yield
     except (IntegrityError, ProgrammingError):
         raise
-    except DatabaseError as error:
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the higher bits say where exactly
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the higher bits say where exactly
         if code == sqlite3.SQLITE_NOTADB:
             raise _foreign(path) from None
         if code not in _SAYINGS:

@@ -6,11 +6,13 @@ on the disk before its push, so a killed apply leaves Pending records, and their
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Delete, Engine, Executable
@@ -25,6 +27,8 @@ LATEST = 100
 DAYS = 30
 STEP = 100
 """Listings cleaned, and records of each deleted, in one transaction; others can write between two of them."""
+ROWS = 10_000
+"""Rows in memory at once on their way in or out."""
 INTERRUPTED = "stopped before the answer was known"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -114,14 +118,15 @@ class RecordStore:
 
     def live(self) -> RecordedLive:
         """What is known of every cell, by store, store SKU, location; unknown while a push of it is under way."""
+        columns: list[list[Any]] = [[] for _ in range(8)]
         with self._transaction() as connection:
-            rows = connection.execute(statements.LIVE, self._ours()).fetchall()
-        columns: Sequence[Any] = list(zip(*rows, strict=True)) or [()] * 8
+            for rows in connection.execute(statements.LIVE, self._ours()).partitions(ROWS):
+                for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                    column.extend(values)
         store, store_sku, location, quantity, reserved, preorder, days, confirmed_at = columns
         return RecordedLive(
-            list(store), list(store_sku), list(location), list(quantity), list(reserved),
-            list(map(bool, preorder)), list(days), list(confirmed_at),
-        )  # fmt: skip
+            store, store_sku, location, quantity, reserved, list(map(bool, preorder)), days, confirmed_at
+        )
 
     def observe(self, shown: Sequence[tuple[CellKey, Live]], *, at: datetime) -> None:
         """Keeps what was read from the stores; another quantity than was pushed ends what the push holds.
@@ -130,12 +135,10 @@ class RecordStore:
         """
         if not shown:
             return
+        began = {"p_read_at": _milliseconds(at)}
         with self._transaction(opening.WRITE) as connection:
-            self._many(
-                connection,
-                self._observe,
-                [self._key(key) | _read(live) | {"p_read_at": _milliseconds(at)} for key, live in shown],
-            )
+            read = (self._key(key) | _read(live) | began for key, live in shown)
+            self._many(connection, self._observe, read)
 
     # ---- pushes -------------------------------------------------------------------------------------
 
@@ -150,9 +153,9 @@ class RecordStore:
         assert _distinct(cells), "a cell is pushed once at a time"
         with self._transaction(opening.DURABLE) as connection:
             ids = self._numbers(connection, len(cells))
-            intents = [self._intent(i, cell, why, when) for i, cell in zip(ids, cells, strict=True)]
+            intents = (self._intent(i, cell, why, when) for i, cell in zip(ids, cells, strict=True))
             self._many(connection, statements.BEGIN, intents)
-            self._many(connection, self._desire, [self._wanted(cell) for cell in cells])
+            self._many(connection, self._desire, map(self._wanted, cells))
         return list(ids)
 
     def finish(self, results: Sequence[Finished]) -> None:
@@ -185,10 +188,10 @@ class RecordStore:
         for some in _each_cell_once(cells):
             with self._transaction(opening.WRITE) as connection:
                 ids = self._numbers(connection, len(some))
-                skipped = [
+                skipped = (
                     self._intent(i, cell, why, when) | {"p_before": cell.live, "p_detail": detail}
                     for i, (cell, detail) in zip(ids, some, strict=True)
-                ]
+                )
                 self._many(connection, self._skip, skipped)
 
     def interrupted(self, at: datetime) -> int:
@@ -264,18 +267,22 @@ class RecordStore:
     @contextmanager
     def _transaction(self, options: Mapping[str, bool] = opening.READ) -> Iterator[Connection]:
         with (
+            _collector_paused(),
             opening.telling(self._path),
             self._engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
             yield connection
 
-    def _many(self, connection: Connection, statement: Executable, rows: list[dict[str, object]]) -> int:
+    def _many(self, connection: Connection, statement: Executable, rows: Iterable[dict[str, object]]) -> int:
         """Carries out a statement for every row; returns how many rows of the table it changed."""
         text = self._texts.get(statement)
         if text is None:
             text = self._texts[statement] = statements.text_of(statement, self._engine.dialect)
-        return connection.exec_driver_sql(text, rows).rowcount
+        changed, rest = 0, iter(rows)
+        while some := list(islice(rest, ROWS)):
+            changed += connection.exec_driver_sql(text, some).rowcount
+        return changed
 
     def _delete(self, statement: Delete, steps: list[dict[str, object]]) -> int:
         with self._transaction(opening.WRITE) as connection:
@@ -343,6 +350,19 @@ class RecordStore:
             "p_kind": result.kind,
             "p_detail": result.detail,
         }
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Python's collector off for a while: rows make no cycles, and it would walk all of a million of them for some."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _reason(reason: int) -> int:
