@@ -457,6 +457,11 @@ class TestSkip:
         )  # fmt: skip
         assert (found.created_at, found.finished_at) == (NOON, NOON)
 
+    def test_a_skip_of_an_unknown_cell_has_no_before(self, record: RecordStore) -> None:
+        record.skip([(planned(live=None, available=99), "held")], reason=8, at=NOON)
+
+        assert only(record.records()).before is None
+
     def test_the_same_skip_again_is_counted_and_not_added(self, record: RecordStore) -> None:
         for minute in range(99):
             record.skip([(planned(), "unchanged")], reason=1, at=NOON + minute * MINUTE)
