@@ -12,7 +12,7 @@ from dataclasses import replace
 from pushdsl.errors import Diagnostic, RuleError
 from pushdsl.findings import CODES, Findings, listed
 from pushdsl.loader import Loaded
-from pushdsl.names import Names
+from pushdsl.names import Names, quoted
 from pushdsl.overlap import may_meet
 from pushdsl.rivals import Claim, rivals, windows_meet
 from pushdsl.rules import CheckedRules
@@ -152,7 +152,7 @@ def _check_rivals(rulings: Sequence[Ruling], overrides: Mapping[str, frozenset[s
     for rival in rivals(claims):
         first, second = rival.first, rival.second
         message = f"rules `{first.name}` and `{second.name}` both match {rival.words} in `{rival.store}`"
-        help = f'say which of them wins, as `rule "{second.name}" overrides "{first.name}"`'
+        help = f"say which of them wins, as `rule {quoted(second.name)} overrides {quoted(first.name)}`"
         heads = rulings[second.place].node.head, rulings[first.place].node.head
         around.findings.error("PUSH224", message, heads[0], help, related=[heads[1]])
 

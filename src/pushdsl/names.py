@@ -148,8 +148,9 @@ class Names:
         if (found := self.rules.get(name.value)) is not None:
             return found
         if self._complete and name.value not in self._broken:
-            help, fix = _nearest(name.value, self.rules, name.span, '"')
-            help = help or 'a rule is declared as `rule "Beauty" { … }`'
+            near = get_close_matches(name.value, list(self.rules), n=2)
+            help = f"did you mean `{near[0]}`?" if near else "name a rule as its own line does"
+            fix = Fix(name.span, quoted(near[0]), f"write {quoted(near[0])}") if len(near) == 1 else None
             self._findings.error("PUSH101", f"there is no rule `{name.value}`", name.span, help, fix)
         return None
 
@@ -216,9 +217,12 @@ class Names:
                 message = f"`{name.text}` is a {_WORD[kind]}, not a {wanted}"
                 self._findings.error("PUSH102", message, name.span, f"name a {wanted} here", related=[other.name.span])
                 return
-        known = {known: None for kind in kinds for known in self._tables[kind]}
-        help, fix = _nearest(name.text, known, name.span)
-        help = help or f"declare it as {_DECLARING[kinds[0]].format(name.text)}"
+        known = {known: declared for kind in kinds for known, declared in self._tables[kind].items()}
+        near = get_close_matches(name.text, known, n=2)
+        # what was probably meant is in use: one slip, one error
+        self._used.update(id(known[other]) for other in near)
+        help = f"did you mean `{near[0]}`?" if near else f"declare it as {_DECLARING[kinds[0]].format(name.text)}"
+        fix = Fix(name.span, near[0], f"write `{near[0]}`") if len(near) == 1 else None
         self._findings.error("PUSH101", f"there is no {wanted} `{name.text}`", name.span, help, fix)
 
     def _value(self, name: n.Name, wanted: type[n.Quantity | n.Percentage | n.Duration]) -> n.Node | None:
@@ -296,19 +300,15 @@ def circle(findings: Findings, name: n.Name, way: Sequence[str], kind: str) -> N
     findings.error("PUSH107", message, name.span, f"{' → '.join(f'`{text}`' for text in whole)}: leave one of them out")
 
 
+def quoted(text: str) -> str:
+    """The text as a rule file writes it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def spanned(nodes: Sequence[n.Node]) -> Span:
     """From the first to the last of them."""
     return Span(nodes[0].span.source, nodes[0].span.start, nodes[-1].span.end)
 
 
-def _nearest(name: str, known: Iterable[str], span: Span, quote: str = "") -> tuple[str, Fix | None]:
-    """A help that names the nearest of `known`, and a fix where no other is as near."""
-    near = get_close_matches(name, list(known), n=2)
-    if not near:
-        return "", None
-    text = f"{quote}{near[0]}{quote}"
-    fix = Fix(span, text, f"write `{near[0]}`") if len(near) == 1 else None
-    return f"did you mean `{near[0]}`?", fix
-
-
-__all__ = ["MOST_NESTED", "Names", "Resolved", "circle", "is_choice", "once", "spanned"]
+__all__ = ["MOST_NESTED", "Names", "Resolved", "circle", "is_choice", "once", "quoted", "spanned"]

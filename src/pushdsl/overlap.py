@@ -129,11 +129,15 @@ def _parts(selection: Selection, outer: tuple[Union, ...]) -> Iterator[_Part]:
 
 @dataclass(frozen=True, slots=True)
 class _World:
-    """What is taken as given: the SKU (None: one that no text names), marks that it bears, marks that it lacks."""
+    """What is taken as given: the SKU (None: any), marks that it bears, marks that it lacks.
+
+    `unnamed`: no text names the SKU as a literal. A category has more SKUs than the few that somebody wrote down.
+    """
 
     sku: str | None
     bears: frozenset[Mark] = frozenset()
     lacks: frozenset[Mark] = frozenset()
+    unnamed: bool = False
 
 
 def _selects(selection: Selection, world: _World) -> bool | None:
@@ -155,6 +159,8 @@ def _in_union(union: Union, world: _World) -> bool | None:
         return True
     answers = [_bears(mark, world) for mark in union.marks]
     if world.sku is None:
+        if union.skus and not world.unnamed:
+            answers.append(None)
         answers += [_bears(("like", pattern), world) for pattern in union.likes]
         answers += [_bears(("list", skus), world) for skus in union.lists]
     if True in answers:
@@ -229,7 +235,9 @@ def _kind_within(a: Selection, b: Selection) -> str | None:
         if part.mark is None:
             worlds = [(_World(sku, lacks=lacks), f"SKU `{sku}`") for sku in part.skus if part.excludes]
         else:
-            worlds = [(_World(None, frozenset([part.mark]), lacks), _words(part.mark))]
+            # globs and sets that are taken away can leave so little that a literal is all of it
+            unnamed = not part.skus and not any(union.likes or union.sets for union in part.excludes)
+            worlds = [(_World(None, frozenset([part.mark]), lacks, unnamed), _words(part.mark))]
         for world, words in worlds:
             left = not any(_in_union(union, _World(world.sku, world.bears)) is True for union in part.excludes)
             if left and _selects(b, world) is True:

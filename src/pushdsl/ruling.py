@@ -415,6 +415,8 @@ def _check_promised(ruling: Ruling, around: Surroundings) -> None:
     known = ruling.stores_known and ruling.take_known and ruling.shares_known
     if n.PushExactly in said or not known or rule.take is None or len(rule.stores) < 2:
         return
+    if n.Split in said and sum(rule.shares.values()) > PPM:
+        return
     promised = {warehouse: _promised(warehouse, ppm, ruling, around) for warehouse, ppm in rule.take.items()}
     warehouse = max(promised, key=promised.__getitem__, default="")
     if promised and promised[warehouse] > PPM:
