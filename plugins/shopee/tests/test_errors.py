@@ -1,0 +1,189 @@
+"""What each answer of Shopee means; the rows are those of its own lists of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from pushdsl.plugins import Connection, Refused, Store, Temporary, Unauthorized
+from pushdsl_shopee.errors import row_trouble, trouble
+from pushdsl_shopee.settings import ShopeeSettings
+from pushdsl_shopee.wire import Answer
+
+
+@pytest.fixture
+def at(shopee_settings: Callable[[], ShopeeSettings]) -> Callable[[datetime], Connection]:
+    def connection(now: datetime) -> Connection:
+        return Connection(Store("s", "shopee", "s"), shopee_settings(), cast(Any, None), lambda: now)
+
+    return connection
+
+
+@pytest.fixture
+def means(at: Callable[[datetime], Connection], now: datetime) -> Callable[..., Any]:
+    def trouble_of(error: str, message: str = "", alone: bool = True) -> object:
+        return trouble(Answer(error, message, {}), at(now), alone=alone)
+
+    return trouble_of
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("error_network", "Inner http call failed"),
+        ("error_inner", "Our system is taking some time to respond, please try later."),
+        ("error_inner", "System error, please try again later or contact the OpenAPI support team."),
+        ("error_inner", ""),
+        ("error_system_busy", "Our system is taking some time to respond, please try later."),
+        ("error_server", "Something wrong. Please try later."),
+        ("error_server", "Interal error, please contact openapi team."),
+        ("error_data", "parse data failed"),
+        ("error_rate_limit", "Too many requests. You have reached the rate limit. Please try again later."),
+        ("error_auth", "System error, please try again later."),
+        ("error_auth", "Please wait for the holiday mode set then to edit item. Please try later."),
+    ],
+)
+def test_a_passing_failure_is_temporary(means: Callable[..., Any], error: str, message: str) -> None:
+    assert Temporary(message or error, None, error) == means(error, message, alone=False)
+
+
+@pytest.mark.parametrize(
+    ("now_utc", "seconds"),
+    [
+        (datetime(2026, 1, 5, 12, 0, tzinfo=UTC), 4 * 3600),
+        (datetime(2026, 1, 5, 15, 59, 59, tzinfo=UTC), 1),
+        (datetime(2026, 1, 5, 16, 0, tzinfo=UTC), 24 * 3600),
+    ],
+)
+def test_the_daily_limit_lasts_until_midnight_in_singapore(
+    at: Callable[[datetime], Connection], now_utc: datetime, seconds: int
+) -> None:
+    message = "The total API call number made by your APP has reached the daily API call limit, please try again after"
+
+    outcome = trouble(Answer("error_limit", message, {}), at(now_utc))
+    assert Temporary(message, seconds, "error_limit") == outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("invalid_acceess_token", "Invalid access_token, please have a check."),
+        ("invalid_access_token", ""),
+        ("error_auth", "Invalid access_token."),
+    ],
+)
+def test_an_expired_token_asks_for_a_refresh(means: Callable[..., Any], error: str, message: str) -> None:
+    assert Unauthorized("refresh", message or error, error) == means(error, message)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        ("refresh_token_expired", ""),
+        ("shop_access_expired", ""),
+        ("shop_no_linked", "Partner and shop has no linked."),
+        ("partner_shop_no_link", "Invalid partner_id or shop_id, please have a check."),
+        ("error_auth", "Invalid partner_id or shopid."),
+        ("error_auth", "Invalid refresh_token."),
+        ("error_shop_refresh_token", ""),
+    ],
+)
+def test_a_lost_consent_asks_for_a_new_one(means: Callable[..., Any], error: str, message: str) -> None:
+    assert Unauthorized("reauthorize", message or error, error) == means(error, message)
+
+
+REFUSALS = [
+    ("bad_request", "call", "error_sign", "Wrong sign."),
+    ("bad_request", "call", "error_param", "Timestamp is expired."),
+    ("bad_request", "call", "error_param", "Repeat model_id."),
+    ("bad_request", "call", "invalid_partner_id", "Invalid partner_id, please have a check."),
+    ("bad_request", "call", "error_partner_key_expired", "Your API partner key has expired, please reset"),
+    ("bad_request", "call", "error_api_permission", "This app type has no permission to this API."),
+    ("bad_request", "call", "error_api_call_restricted", "The App permission for api call have been restricted."),
+    ("bad_request", "call", "api_suspended", "The API is offline. Please call v2 API instead."),
+    ("bad_request", "call", "source_ip_undeclared", "Request Source IP (1.2.3.4) is undeclared."),
+    ("bad_request", "call", "error_perm_non_admin", "Don't have permission."),
+    ("bad_request", "call", "error_auth", "No permission to current api."),
+    ("not_found", "call", "error_item_not_found", "Item_id is not found."),
+    ("not_found", "call", "error_item_not_found", "Product not found"),
+    ("not_found", "call", "error_item_not_belong_shop", "Item not belong to shop."),
+    ("not_found", "row", "error_param", "Wrong model_id."),
+    ("not_found", "row", "error_param", "Input item_id and model_id are not matched"),
+    ("bad_request", "row", "error_edit_item_stock_for_item_has_model", "Can't to edit item stock directly while item"),
+    ("bad_request", "row", "error_in_item_promotion_nomodel_to_models", "Can't to edit item stock directly while item"),
+    ("blocked", "call", "error_item_uneditable", "Can't edit this item. item status can not support editing."),
+    ("blocked", "call", "error_auth", "Shop status doesn't match"),
+    ("blocked", "call", "error_wms_shop_block_upate_stock", "Warehouse shop can't update stock."),
+    ("blocked", "call", "error_server", "full FBS shop, so normal stock must be equal to 0"),
+    ("blocked", "call", "error_auth", "full FBS or B2C shop, so normal stock must be equal to 0"),
+    ("blocked", "call", "error_busi_cannot_edit_vsku", "Can not use OpenAPI to edit/create VSKU"),
+    ("blocked", "call", "error_auth_product_is_pff", ""),
+    ("blocked", "call", "error_ashop_api_permission", "The shop is Affiliate shop has no permission to call this API."),
+    ("blocked", "call", "shop_banned", "The shop account has been banned."),
+    ("blocked", "call", "error_seller_under_penalty", "The shop is under penalty."),
+    ("blocked", "call", "error_kyc_auth", "No permission. Please inform the seller to complete the Seller"),
+    ("blocked", "call", "error_holiday_mode_change_stock", "Cannot change stock in holiday mode."),
+    ("bad_request", "row", "error_auth", "Lack of location_id, please double check."),
+    ("bad_request", "row", "error_auth", "The location_id input is not matched the shop's location_id(more/wrong)."),
+    ("bad_request", "call", "error_auth", "You do not have right to use seller location_id, please only fill"),
+    ("bad_request", "row", "error_inner", "Invalid stock location ID"),
+    ("bad_request", "call", "error_busi", "The merchant/shop has multi warehouse, please input location id"),
+    ("bad_request", "row", "error_param", "Can not update item with different stock structure. Can only update seller"),
+    ("locked", "row", "error_auth", "Total stock must be more than reserved stock."),
+    ("locked", "row", "error_auth", "Stock should be larger than reserved stock."),
+    ("locked", "row", "error_param", "Can not update item with stock less than reserved stock"),
+    ("locked", "row", "error_param", "Can not update item with stock less than reserve stock"),
+    ("locked", "row", "error_cannt_edit_stock_in_promotion", "Normal_stock cannot be edited when item is under"),
+    ("locked", "row", "error_promotion_cantnot_update_stock", "Cannot change stock when item is under promotion."),
+    ("locked", "row", "error_model_update_stock_model_in_promotion", "Model stock cannot be editted"),
+    ("out_of_range", "row", "error_stock_bigger_then_limit", ""),
+    ("out_of_range", "row", "error_stock_less_then_min_limit", ""),
+    ("out_of_range", "row", "error_stock_limit_no_pass", ""),
+    ("bad_request", "call", "error_invalid_days_to_ship", "Invalid days_to_ship."),
+    ("bad_request", "call", "error_param_dts_exceeds_max_limit", "Days_to_ship exceeds max limit"),
+    ("bad_request", "call", "error_category_dts", "The current day_to_ship is bigger than category's max"),
+    ("bad_request", "call", "error_param_category_not_support_pre_order", "Category does not support pre-order."),
+    ("locked", "call", "error_flash_sale_days_to_ship_lock", "Days_to ship cannot be changed when item is under"),
+    ("bad_request", "row", "error_inner", "Update item failed for a reason"),
+    ("bad_request", "row", "error_of_next_year", "something new"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "about", "error", "message"), REFUSALS)
+def test_a_refusal_has_its_kind_and_halves_the_call_only_where_a_row_is_at_fault(
+    means: Callable[..., Any], kind: str, about: str, error: str, message: str
+) -> None:
+    alone, among_others = means(error, message), means(error, message, alone=False)
+
+    assert isinstance(alone, Refused)
+    assert (error, kind, False) == (alone.code, alone.kind, alone.whole_call)
+    assert alone.message.startswith(message or error)
+    assert (about == "row") == among_others.whole_call
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("model ID not exist in sku", "not_found"),
+        ("Total stock must be more than reserved stock.", "locked"),
+        ("error_item_uneditable", "blocked"),
+        ("a reason that nobody has seen", "bad_request"),
+        ("", "bad_request"),
+    ],
+)
+def test_a_row_is_refused_for_its_own_reason(
+    at: Callable[[datetime], Connection], now: datetime, reason: str, kind: str
+) -> None:
+    refused = row_trouble(reason, at(now))
+
+    assert isinstance(refused, Refused)
+    assert (kind, False) == (refused.kind, refused.whole_call)
+
+
+def test_a_row_that_may_pass_is_temporary(at: Callable[[datetime], Connection], now: datetime) -> None:
+    assert Temporary("System error, please try again later.") == row_trouble(
+        "System error, please try again later.", at(now)
+    )
