@@ -87,9 +87,7 @@ def _stock_rows(skus: Iterable[str], sold: dict[str, int], today: dict[str, int]
             yield "felixstowe", sku, bulk, 0, 0
 
 
-def _listing_rows(
-    skus: list[str], category: dict[str, str], loved: list[str]
-) -> Iterable[tuple[object, ...]]:
+def _listing_rows(skus: list[str], category: dict[str, str], loved: list[str]) -> Iterable[tuple[object, ...]]:
     """SKUs of one stem (85123A, 85123B) are variants of one item. Lazada also sells the best in packs of six."""
     for number, sku in enumerate(skus, start=1):
         item = int(sku[:5])

@@ -23,12 +23,13 @@ from pushdsl.report import plan_lines, print_lines
 from pushdsl.store import open_existing
 
 EXAMPLE = "04-uk-gift-shop"
+FOLDER = Path("pushdsl-demo")
 SHOWN = 6
 """Lines of each store: enough to see the kinds of reason."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("pushdsl-demo"), metavar="FOLDER",
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, metavar="FOLDER",
                         help="where the example is put and kept (default: pushdsl-demo)")  # fmt: skip
 
 
@@ -125,4 +126,5 @@ def _farewell(folder: Path, pushed: bool) -> Iterator[str]:
     yield "Next:"
     yield f"  pushdsl records --rules {folder}            what was pushed, and how it ended"
     yield f"  pushdsl explain STORE STORE_SKU {folder}    how one quantity comes about"
-    yield f"  change a number in {folder / 'rules.push'} and run `pushdsl demo` again"
+    again = "pushdsl demo" if folder == FOLDER else f"pushdsl demo {folder}"
+    yield f"  change a number in {folder / 'rules.push'} and run `{again}` once more"
