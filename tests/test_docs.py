@@ -99,6 +99,12 @@ class FakePlatforms:
 
 
 PLATFORMS = FakePlatforms()
+
+
+def limits_of(rules: CheckedRules) -> dict[str, Capabilities]:
+    return {name: PLATFORMS.capabilities(store) for name, store in rules.stores.items()}
+
+
 RULES = [block for page in PAGES for block in blocks(page) if block.language == "push"]
 
 
@@ -175,6 +181,26 @@ def test_the_receipt_of_the_language_page_is_what_explain_prints(
     assert receipt.strip() == capsys.readouterr().out.strip()
 
 
+def test_the_latch_of_the_language_page_is_what_a_plan_does(tmp_path: Path) -> None:
+    (block,) = [b for b in RULES if b.section.startswith("### `preorder`")]
+    table = re.findall(r"^\| (\d+) \| (open|closed) \| (open|closed) \| (\d+) \|$", block.section, re.MULTILINE)
+    modes = {"open": "preorder", "closed": "normal"}
+    stock, listings, live = ["warehouse,sku,on_hand"], ["store,store_sku,item_id,variant_id,sku"], []
+    for number, (available, before, _, _) in enumerate(table):
+        stock.append(f"kl,S{number},{available}")
+        listings.append(f"shopee_my,S{number},1,{number},S{number}")
+        live.append(f"shopee_my,S{number},999,{modes[before]}")
+    tables = {"stock": stock, "listings": listings, "live": ["store,store_sku,quantity,mode", *live]}
+    rules, _ = checked(block, tmp_path)
+    assert rules is not None
+    write_files(tmp_path, {f"facts/{name}.csv": "\n".join(lines) + "\n" for name, lines in tables.items()})
+
+    cells = plan(rules, read_facts(tmp_path / "facts", None)[0], limits_of(rules), AT).cells
+
+    assert [(modes[then], int(shows)) for _, _, then, shows in table] == [(c.mode, c.quantity) for c in cells]
+    assert len(table) == 6
+
+
 # ---- pages of codes ---------------------------------------------------------------------------------
 
 
@@ -235,8 +261,7 @@ def problems_of(folder: Path) -> set[str]:
     rules, diagnostics = diagnose(load([folder / "rules.push"]), PLATFORMS)
     assert rules is not None, [d.message for d in diagnostics]
     facts, _ = read_facts(folder / "facts", None)
-    limits = {name: PLATFORMS.capabilities(store) for name, store in rules.stores.items()}
-    return {problem.code for problem in plan(rules, facts, limits, AT).problems}
+    return {problem.code for problem in plan(rules, facts, limits_of(rules), AT).problems}
 
 
 @pytest.mark.parametrize("page", PLAN_PAGES, ids=lambda page: page.stem)
