@@ -24,20 +24,16 @@ _NO_RANGE = Refused(
 
 
 def conflict(cells: Sequence[CellPush]) -> Refused | None:
-    """Refused where cells of one item want different modes or days and one of them would change it."""
+    """Refused where cells of one item want different modes or days."""
     first, *others = cells
-    other = next((cell for cell in others if _wish(cell) != _wish(first)), None)
-    if other is None or not any(cell.set_mode for cell in cells):
+    other = next((cell for cell in others if (cell.mode, cell.days) != (first.mode, first.days)), None)
+    if other is None:
         return None
     return Refused(
         "",
         f"Shopee keeps pre-order for a whole item: {_named(first)} and {_named(other)} want different ones",
         "bad_request",
     )
-
-
-def _wish(cell: CellPush) -> tuple[str, int | None]:
-    return cell.mode, cell.days if cell.mode == "preorder" else None
 
 
 def _named(cell: CellPush) -> str:
