@@ -7,17 +7,18 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 
 import aiohttp
 
 from pushdsl.cycle import Inputs, Project
 from pushdsl.errors import RefusedPlan
-from pushdsl.model import Action, Facts, Plan, PlannedCell, Reason
+from pushdsl.model import ABSENT, Action, CellKey, Facts, Live, Plan, PlannedCell, Reason
 from pushdsl.planner import PlannedCells
 from pushdsl.pusher import Job, Pace, StoreWork, push
 from pushdsl.recorder import Applied, OnProgress, Recorder
 from pushdsl.settings import account_settings
-from pushdsl.store import open_store
+from pushdsl.store import RecordStore, open_store
 
 
 def refuse_unless_safe(project: Project, planned: Plan, allow_zeroing: bool) -> None:
@@ -58,12 +59,39 @@ def apply(
         if not now:
             skipped = [(cell, _skip_detail(cell)) for cell in _having(planned, "held", "unchanged")]
             record.skip(skipped, reason=why, at=pace.now())
+        _adopt(record, inputs.facts, sending, pace.now())
         ids = record.begin(sending, reason=why, at=pace.now())
         work = _work(inputs, reaching, sending, ids)
         with Recorder(record, pace, on_progress) as recorder:
             asyncio.run(_push_all(work, recorder, pace))
         record.prune(pace.now())
     return recorder.summary()
+
+
+def _adopt(record: RecordStore, facts: Facts, sending: Sequence[PlannedCell], at: datetime) -> None:
+    """Cells that only the `live` table knows enter the record before their first push; if it fails, the mode stays."""
+    recorded = record.live()
+    known = set(zip(recorded.store, recorded.store_sku, recorded.location, strict=True))
+    new = {cell.key for cell in sending if (cell.store, cell.store_sku, cell.location) not in known}
+    record.observe([(key, live) for key, live in live_of(facts) if key in new], at=at)
+
+
+def live_of(facts: Facts) -> Iterator[tuple[CellKey, Live]]:
+    """What the facts say that stores show, cell by cell."""
+    listings, live = facts.listings, facts.live
+    columns = (live.listing, live.quantity, live.preorder, live.days, live.reserved)
+    rows = zip(live.location, *(column.tolist() for column in columns), strict=True)
+    for location, listing, quantity, preorder, days, reserved in rows:
+        store = facts.stores[int(listings.store[listing])]
+        yield (
+            CellKey(store, listings.store_sku[listing], location),
+            Live(
+                quantity=None if quantity == ABSENT else quantity,
+                mode="preorder" if preorder else "normal",
+                days=None if days == ABSENT else days,
+                reserved=reserved,
+            ),
+        )
 
 
 def _having(planned: Plan, *actions: Action) -> Sequence[PlannedCell]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:  # numpy takes longer to import than `check` takes to run
     import numpy as np
@@ -140,11 +140,11 @@ class CellKey:
     location: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCell:
+class PlannedCell(NamedTuple):
     """One cell of a plan. `quantity` is None and `why` names the reason where it is blocked.
 
-    `set_mode` is true where the store may show another mode or other days than these.
+    `set_mode` is true where the store may show another mode or other days than these. A tuple, because a plan makes
+    a million of them.
     """
 
     store: str

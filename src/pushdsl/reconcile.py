@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pushdsl.applying import http_session, reach
+from pushdsl.applying import http_session, live_of, reach
 from pushdsl.cycle import Inputs, Project
-from pushdsl.model import ABSENT, CellKey, Facts, Live
+from pushdsl.model import CellKey, Facts, Live
 from pushdsl.plugins.platform import Connection, ListingRef, NotShown, Query, Shown
 from pushdsl.pusher import Pace, StoreWork
 from pushdsl.recorder import told
@@ -31,10 +31,10 @@ def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace())
     Raises SettingsError where the store cannot be reached for want of settings.
     """
     work = reach(project, inputs, {store})[store]
-    began = pace.now()
-    results = asyncio.run(_read_all(inputs.facts, work, pace))
-    known = _known(inputs.facts, store)
-    with open_store(project.settings.record_url) as record:
+    known = {key: live.quantity for key, live in live_of(inputs.facts)}
+    with open_store(project.settings.record_url) as record, record.lock():
+        began = pace.now()
+        results = asyncio.run(_read_all(inputs.facts, work, pace))
         record.observe([_observed(store, shown) for shown in results if isinstance(shown, Shown)], at=began)
     return [drift for result in results if (drift := _drift(store, result, known))]
 
@@ -44,21 +44,12 @@ def _observed(store: str, shown: Shown) -> tuple[CellKey, Live]:
     return key, Live(shown.quantity, shown.mode, shown.days, shown.reserved)
 
 
-def _drift(store: str, result: Shown | NotShown, known: Mapping[CellKey, int]) -> Drift | None:
+def _drift(store: str, result: Shown | NotShown, known: Mapping[CellKey, int | None]) -> Drift | None:
     if isinstance(result, NotShown):
         return Drift(CellKey(store, result.store_sku, ""), None, None, told(result.outcome).detail)
     key = CellKey(store, result.store_sku, result.location)
     before = known.get(key)
     return Drift(key, before, result.quantity) if before != result.quantity else None
-
-
-def _known(facts: Facts, store: str) -> dict[CellKey, int]:
-    listings, live = facts.listings, facts.live
-    known = {}
-    for row, location, quantity in zip(live.listing.tolist(), live.location, live.quantity.tolist(), strict=True):
-        if facts.stores[int(listings.store[row])] == store and quantity != ABSENT:
-            known[CellKey(store, listings.store_sku[row], location)] = quantity
-    return known
 
 
 async def _read_all(facts: Facts, work: StoreWork, pace: Pace) -> list[Shown | NotShown]:

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 def _dict(explanation: Explanation) -> dict[str, object]:
     """The cell as in a plan, and every step's value; `take` and `keep back` in parts per million of a unit."""
     steps = explanation.steps
-    cell = {key: value for key, value in asdict(explanation.cell).items() if key != "set_mode"}
+    cell = {key: value for key, value in explanation.cell._asdict().items() if key != "set_mode"}
     return {**cell, "steps": asdict(steps) if steps is not None else None, "pack": explanation.pack}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from pushdsl.applying import live_of
 from pushdsl.errors import PushdslError
 from pushdsl.model import Facts, Store
 from pushdsl.plugins.manager import InstalledPlatforms
@@ -68,8 +69,10 @@ def open_shops(
     for store in stores.values():
         sandbox = shops.start(platforms, store.platform)
         accounts[store.account] = sandbox.open_shop(store, listings.get(store.name, ()), 0)
-        for shown in _known(facts, store.name):
-            sandbox.show(store.name, shown)
+    for key, live in live_of(facts):
+        if live.quantity is not None and (known := stores.get(key.store)) is not None:
+            shown = Shown(key.store_sku, key.location, live.quantity, live.reserved, live.mode, live.days)
+            shops.sandboxes[known.platform].show(known.name, shown)
     return accounts
 
 
@@ -81,22 +84,6 @@ def listing_refs(facts: Facts) -> dict[str, list[ListingRef]]:
     for store, store_sku, item_id, variant_id in rows:
         refs[facts.stores[store]].append(ListingRef(store_sku, item_id, variant_id))
     return refs
-
-
-def _known(facts: Facts, store: str) -> Iterator[Shown]:
-    """What the facts and the store of record say that this store shows."""
-    live, listings = facts.live, facts.listings
-    for row in range(len(live.location)):
-        listing = int(live.listing[row])
-        if facts.stores[int(listings.store[listing])] == store and live.quantity[row] >= 0:
-            yield Shown(
-                listings.store_sku[listing],
-                live.location[row],
-                int(live.quantity[row]),
-                int(live.reserved[row]),
-                "preorder" if live.preorder[row] else "normal",
-                int(live.days[row]) if live.days[row] >= 0 else None,
-            )
 
 
 def settings_lines(account: str, settings: Mapping[str, object]) -> Iterator[str]:
