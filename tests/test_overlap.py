@@ -29,7 +29,7 @@ def sku_set(*terms: SkuTerm | SkuSet, without: tuple[SkuTerm | SkuSet, ...] = ()
 
 # ---- a slow reading to compare with -----------------------------------------------------------------
 
-SKUS = ["".join(letters) for size in range(4) for letters in product("ab", repeat=size)]
+SKUS = ["".join(letters) for size in (1, 2, 3) for letters in product("ab", repeat=size)]
 CATEGORIES, BRANDS, TAGS, STORES = ("", "c", "d"), ("", "x", "y"), ("", "t"), ("", "s")
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_meet_meets_in_no_world(a: SkuSet, b: SkuSet) -> None:
 
 @settings(max_examples=600, deadline=None)
 @given(selectors, selectors)
-def test_a_named_witness_is_selected_by_both_whatever_marks_it_bears(a: SkuSet, b: SkuSet) -> None:
+def test_a_named_witness_is_selected_by_both(a: SkuSet, b: SkuSet) -> None:
     of = Selections().of
     words = witness(of(a), of(b)) or ""
     if not words.startswith("SKU `"):
@@ -102,9 +102,8 @@ def test_a_named_witness_is_selected_by_both_whatever_marks_it_bears(a: SkuSet, 
     worlds = list(product(CATEGORIES, BRANDS, TAGS, STORES))
     by_a, by_b = ({marks for marks in worlds if selects(skus, words[5:-1], marks)} for skus in (a, b))
 
-    # where marks decide, one of the selectors names the SKU, and its `except` is taken to leave it
-    assert by_a
-    assert by_a <= by_b or by_b <= by_a
+    # where marks decide, an `except` is taken to leave the SKU; then both select it
+    assert by_a & by_b
 
 
 @settings(max_examples=400, deadline=None)

@@ -31,7 +31,7 @@ def is_plain(pattern: str) -> bool:
 def meeting(
     include: Sequence[str], exclude: Sequence[str] = (), suits: Callable[[str], bool] = lambda text: True
 ) -> str | None:
-    """A text, short and readable, that all of `include` match and none of `exclude`, and that suits.
+    """A text of a letter or more, short and readable, that all of `include` match, none of `exclude`, and that suits.
 
     None where there is none; raises `Undecided` where that could not be found out.
     """
@@ -77,7 +77,7 @@ _Places = tuple[int, ...]
 
 
 class _Search:
-    """The product of the automata of all patterns, searched breadth first for the shortest text."""
+    """The product of the automata of all patterns, searched breadth first for the shortest text that is not empty."""
 
     def __init__(self, include: Sequence[str], exclude: Sequence[str], letters: Sequence[str]) -> None:
         self.patterns = [*include, *exclude]
@@ -85,7 +85,7 @@ class _Search:
         self.letters = [_ANY, *letters]
 
     def shortest(self, needs_fresh: bool) -> str | None:
-        start = (tuple(_reached(p, 1) for p in self.patterns), not needs_fresh)
+        start = (tuple(_reached(p, 1) for p in self.patterns), False)
         came_from: dict[tuple[_Places, bool], tuple[tuple[_Places, bool], str] | None] = {start: None}
         waiting = deque([start])
         while waiting:
@@ -95,7 +95,7 @@ class _Search:
                 return _text(came_from, state)
             for letter in self.letters:
                 following = tuple(map(_step, self.patterns, places, letter * len(places)))
-                then = (following, done or letter == _ANY)
+                then = (following, done or letter == _ANY or not needs_fresh)
                 if all(following[: self.wanted]) and then not in came_from:
                     came_from[then] = (state, letter)
                     waiting.append(then)

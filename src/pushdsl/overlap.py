@@ -104,22 +104,34 @@ class _Part:
     Literals together make one part without a `mark`; `pattern` is there where the term is a glob or `everything`.
     """
 
+    term: Union
     excludes: tuple[Union, ...]
-    skus: tuple[str, ...] = ()
     mark: Mark | None = None
     pattern: str | None = None
+
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """The SKUs of a literal or a list."""
+        return self.term.skus or next(iter(self.term.lists), ())
+
+    @property
+    def selection(self) -> Selection:
+        left = Selection(self.term, Union())
+        for excluded in self.excludes:
+            left = Selection(Union(sets=(left,)), excluded)
+        return left
 
 
 def _parts(selection: Selection, outer: tuple[Union, ...]) -> Iterator[_Part]:
     include = selection.include
     excludes = outer if selection.exclude == Union() else (*outer, selection.exclude)
     if include.skus:
-        yield _Part(excludes, include.skus)
-    yield from (_Part(excludes, skus, ("list", skus)) for skus in include.lists)
-    yield from (_Part(excludes, mark=("like", pattern), pattern=pattern) for pattern in include.likes)
-    yield from (_Part(excludes, mark=mark) for mark in include.marks)
+        yield _Part(Union(skus=include.skus), excludes)
+    yield from (_Part(Union(lists=(skus,)), excludes, ("list", skus)) for skus in include.lists)
+    yield from (_Part(Union(likes=(like,)), excludes, ("like", like), like) for like in include.likes)
+    yield from (_Part(Union(marks=(mark,)), excludes, mark) for mark in include.marks)
     if include.everything:
-        yield _Part(excludes, mark=("everything", ""), pattern="*")
+        yield _Part(Union(everything=True), excludes, ("everything", ""), "*")
     for selected in include.sets:
         yield from _parts(selected, excludes)
 
@@ -239,10 +251,16 @@ def _kind_within(a: Selection, b: Selection) -> str | None:
             unnamed = not part.skus and not any(union.likes or union.sets for union in part.excludes)
             worlds = [(_World(None, frozenset([part.mark]), lacks, unnamed), _words(part.mark))]
         for world, words in worlds:
-            left = not any(_in_union(union, _World(world.sku, world.bears)) is True for union in part.excludes)
-            if left and _selects(b, world) is True:
+            if _selects(b, world) is True and _is_left(part, world.sku):
                 return words
     return None
+
+
+def _is_left(part: _Part, sku: str | None) -> bool:
+    """Whether what is taken away can leave the SKU, or anything where none is given."""
+    if not part.excludes:
+        return True
+    return may_meet(part.selection, EVERYTHING if sku is None else Selection(Union(skus=(sku,)), Union()))
 
 
 def _words(mark: Mark) -> str:
