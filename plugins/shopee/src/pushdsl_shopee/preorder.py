@@ -31,7 +31,8 @@ def conflict(cells: Sequence[CellPush]) -> Refused | None:
         return None
     return Refused(
         "",
-        f"Shopee keeps pre-order for a whole item: {_named(first)} and {_named(other)} want different ones",
+        f"Shopee keeps pre-order for a whole item: {_named(first)} and {_named(other)} want different ones"
+        " (leave listings of items with several models out of the rule's pre-order, or give them all the same)",
         "bad_request",
     )
 
