@@ -1,0 +1,212 @@
+"""A tree in; its text in the one canonical form out, without comments.
+
+Statements of a rule stand in the order of the ladder. Printing what the parser made and parsing it again gives the
+same tree, but for that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar, assert_never
+
+from pushdsl.grammar import nodes as n
+
+S = TypeVar("S")
+
+# The order in which statements act on a quantity; a rule's conditions come first, its switch last.
+_LADDER: tuple[type[n.RuleStatement], ...] = (
+    n.For, n.To, n.During, n.Take, n.KeepBack, n.Push, n.PushExactly, n.Split, n.AtMost, n.AtLeast, n.HideBelow,
+    n.Below, n.Preorder, n.IncreaseOnly, n.Above, n.Disabled,
+)  # fmt: skip
+_PREORDER: tuple[type[n.PreorderStatement], ...] = (n.OpenAt, n.CloseAbove, n.Add, n.ShipIn)
+_STORE: tuple[type[n.StoreStatement], ...] = (n.Account, n.Region, n.Choice, n.LocationMapping)
+_ONE_LINERS = (n.Edition, n.Use, n.Warehouse, n.Group, n.Skus, n.Let)
+
+
+def print_file(file: n.File) -> str:
+    """The text of `file`; a blank line stands around blocks and between declarations of different kinds."""
+    pieces: list[str] = []
+    before: n.Declaration | None = None
+    for declaration in file.declarations:
+        alike = type(before) is type(declaration)
+        if before is not None and not (alike and isinstance(declaration, _ONE_LINERS)):
+            pieces.append("")
+        pieces.append(print_declaration(declaration))
+        before = declaration
+    return "".join(f"{piece}\n" for piece in pieces)
+
+
+def print_declaration(node: n.Declaration) -> str:
+    match node:
+        case n.Edition():
+            return f"push edition {node.number}"
+        case n.Use():
+            return f"use {_text(node.path)}"
+        case n.Warehouse():
+            return f"warehouse {node.name.text}" + (f" {_text(node.label)}" if node.label else "")
+        case n.Store():
+            head = f"store {node.name.text} on {node.platform.text}"
+            return head + (_block(_sorted(node.statements, _STORE), print_store_statement) if node.statements else "")
+        case n.Group():
+            return f"group {node.name.text} = {_stores(node.members)}"
+        case n.Skus():
+            return f"skus {node.name.text} = {print_selector(node.selector)}"
+        case n.Let():
+            return f"let {node.name.text} = {_value(node.value)}"
+        case n.Rule():
+            overrides = f" overrides {', '.join(map(_text, node.overrides))}" if node.overrides else ""
+            return f"rule {_text(node.name)}{overrides}" + _block(_sorted(node.statements, _LADDER), print_statement)
+        case n.Later():
+            return node.span.text
+    assert_never(node)
+
+
+def print_store_statement(node: n.StoreStatement) -> str:
+    match node:
+        case n.Account():
+            return f"account {_text(node.key)}"
+        case n.Region():
+            return f"region {_text(node.value)}"
+        case n.Choice():
+            return "choice"
+        case n.LocationMapping():
+            names = "all warehouses" if node.all_warehouses else _names(node.warehouses)
+            return f"location {names}{_except(node.exclude)} -> {_text(node.location)}"
+    assert_never(node)
+
+
+def print_statement(node: n.RuleStatement | n.PreorderStatement) -> str:
+    match node:
+        case n.For():
+            return f"for {print_selector(node.selector)}"
+        case n.To():
+            return f"to {_stores(node.stores)}"
+        case n.During():
+            return f"during {_text(node.start)} to {_text(node.end)} in {_text(node.zone)}"
+        case n.Take():
+            return f"take {_taken(node)}{_except(node.exclude)}"
+        case n.KeepBack():
+            return f"keep back {_value(node.amount) if node.amount else 'safety stock'}"
+        case n.Push():
+            plus = f" plus {_value(node.plus)}" if node.plus else ""
+            return f"push {_value(node.percentage)}{plus}" + (" even at zero" if node.even_at_zero else "")
+        case n.PushExactly():
+            return f"push exactly {_value(node.amount)}"
+        case n.Split():
+            shares = (f"{share.name.text} {_value(share.percentage)}" for share in node.shares if share.percentage)
+            return f"split {', '.join(shares)}"
+        case n.AtMost():
+            return f"at most {_value(node.amount)}"
+        case n.AtLeast():
+            return f"at least {_value(node.amount)}"
+        case n.HideBelow():
+            return f"hide below {_value(node.amount)}"
+        case n.Below():
+            return f"below {_value(node.threshold)} only {_names(node.only)}"
+        case n.Preorder():
+            return "preorder" + _block(_sorted(node.statements, _PREORDER), print_statement)
+        case n.OpenAt():
+            return f"open at {_value(node.amount)}"
+        case n.CloseAbove():
+            return f"close above {_value(node.amount)}"
+        case n.Add():
+            return f"add {_value(node.amount)}"
+        case n.ShipIn():
+            return f"ship in {_value(node.duration)}"
+        case n.IncreaseOnly():
+            return "increase only"
+        case n.Above():
+            unless = f" unless it falls by {_value(node.unless_falls_by)}" if node.unless_falls_by else ""
+            return f"above {_value(node.threshold)} every {_value(node.every)}{unless}"
+        case n.Disabled():
+            return "disabled"
+    assert_never(node)
+
+
+def print_selector(node: n.Selector) -> str:
+    exclude = f" except {', '.join(map(_term, node.exclude))}" if node.exclude else ""
+    return ", ".join(map(_term, node.include)) + exclude
+
+
+def _term(node: n.SelectorTerm) -> str:
+    match node:
+        case n.ExactSku():
+            return _quoted(node.sku)
+        case n.Like():
+            return f"like {_quoted(node.pattern)}"
+        case n.Category():
+            return f"category {_quoted(node.value)}"
+        case n.Brand():
+            return f"brand {_quoted(node.value)}"
+        case n.Tag():
+            return f"tag {_quoted(node.value)}"
+        case n.ListedOn():
+            return f"listed on {node.store.text}"
+        case n.FromFile():
+            return f"from {_quoted(node.path)}"
+        case n.NamedSkus():
+            return node.name.text
+        case n.Everything():
+            return "everything"
+    assert_never(node)
+
+
+def _stores(node: n.StoreList) -> str:
+    return ("all stores" if node.all_stores else _names(node.include)) + _except(node.exclude)
+
+
+def _taken(node: n.Take) -> str:
+    if node.all_warehouses:
+        return f"{_value(node.all_percentage)} of all warehouses" if node.all_percentage else "all warehouses"
+    return ", ".join(
+        f"{_value(share.percentage)} of {share.name.text}" if share.percentage else share.name.text
+        for share in node.shares
+    )
+
+
+def _names(names: Iterable[n.Name]) -> str:
+    return ", ".join(name.text for name in names)
+
+
+def _except(names: Sequence[n.Name]) -> str:
+    return f" except {_names(names)}" if names else ""
+
+
+def _value(node: n.Quantity | n.Percentage | n.Duration | n.Name) -> str:
+    match node:
+        case n.Name():
+            return node.text
+        case n.Quantity():
+            return _counted(node.units, "unit")
+        case n.Percentage():
+            whole, decimals = divmod(node.ppm, 10_000)
+            return f"{whole}.{decimals:04}".rstrip("0").rstrip(".") + "%"
+        case n.Duration():
+            for seconds, unit in ((86_400, "day"), (3_600, "hour")):
+                if node.seconds % seconds == 0:
+                    return _counted(node.seconds // seconds, unit)
+            return _counted(node.seconds // 60, "minute")
+    assert_never(node)
+
+
+def _counted(count: int, unit: str) -> str:
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def _text(node: n.Text) -> str:
+    return _quoted(node.value)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _block(statements: Sequence[S], print_one: Callable[[S], str]) -> str:
+    """The statements in braces, one a line, two spaces further in than their head."""
+    lines = [f"  {line}" for statement in statements for line in print_one(statement).split("\n")]
+    return "\n".join([" {", *lines, "}"])
+
+
+def _sorted(statements: Iterable[S], order: Sequence[type[S]]) -> list[S]:
+    return sorted(statements, key=lambda statement: order.index(type(statement)))
