@@ -24,7 +24,7 @@ class Can:
 class FakePlatforms:
     """Shopee can pre-order, TikTok has locations, both as the real ones; `broken` is installed and cannot be used."""
 
-    names = ("broken", "lazada", "shopee", "simulated", "tiktok")
+    names = ("broken", "lazada", "outdated", "shopee", "simulated", "tiktok")
     packages: Mapping[str, str] = {
         "lazada": "pushdsl-lazada",
         "shopee": "pushdsl-shopee",
@@ -39,8 +39,8 @@ class FakePlatforms:
 
     def capabilities(self, store: Store) -> Can:
         self.asked.append(store.name)
-        if store.platform == "broken":
-            raise PushdslError("platform `broken` cannot be used: it is broken", "mend it")
+        if store.platform in ("broken", "outdated"):
+            raise PushdslError(f"platform `{store.platform}` cannot be used: it is too old", "upgrade it")
         return {
             "shopee": Can(preorder=True, locations=True),
             "tiktok": Can(locations=True),

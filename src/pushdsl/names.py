@@ -72,6 +72,8 @@ class Names:
         self._all_known = loaded.complete and not self._broken
         self._has_later = False
         self._used: set[int] = set()
+        # kinds of which some name meant nothing: it may have meant any that seems unused
+        self._sought: set[type[Named]] = set()
         self._members: dict[str, Resolved] = {}
         self._being_resolved: list[str] = []
         self.all_stores: list[n.Store] = []
@@ -168,10 +170,10 @@ class Names:
         """A lint for every name that nothing used, unless something was not read that may use it."""
         if self._has_later or not self._complete:
             return
-        for table in self._tables.values():
+        for kind, table in self._tables.items():
             for name, declaration in table.items():
-                if id(declaration) not in self._used and name not in self._broken:
-                    message = f"nothing uses the {_WORD[type(declaration)]} `{name}`"
+                if kind not in self._sought and id(declaration) not in self._used and name not in self._broken:
+                    message = f"nothing uses the {_WORD[kind]} `{name}`"
                     self._findings.lint("PUSH301", message, declaration.name.span, "use it or delete it")
 
     # ---- helpers
@@ -210,6 +212,7 @@ class Names:
         self._findings.error("PUSH103", message, declaration.name.span, help, related=[first.name.span])
 
     def _unknown(self, name: n.Name, kinds: Sequence[type[Named]]) -> None:
+        self._sought.update(kinds)
         wanted = " or ".join(_WORD[kind] for kind in kinds)
         for kind, table in self._tables.items():
             if (other := table.get(name.text)) is not None:
@@ -217,10 +220,8 @@ class Names:
                 message = f"`{name.text}` is a {_WORD[kind]}, not a {wanted}"
                 self._findings.error("PUSH102", message, name.span, f"name a {wanted} here", related=[other.name.span])
                 return
-        known = {known: declared for kind in kinds for known, declared in self._tables[kind].items()}
+        known = [known for kind in kinds for known in self._tables[kind]]
         near = get_close_matches(name.text, known, n=2)
-        # what was probably meant is in use: one slip, one error
-        self._used.update(id(known[other]) for other in near)
         help = f"did you mean `{near[0]}`?" if near else f"declare it as {_DECLARING[kinds[0]].format(name.text)}"
         fix = Fix(name.span, near[0], f"write `{near[0]}`") if len(near) == 1 else None
         self._findings.error("PUSH101", f"there is no {wanted} `{name.text}`", name.span, help, fix)

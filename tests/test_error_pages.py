@@ -1,0 +1,48 @@
+"""Every code of the checker has a page, and what the page tells to avoid and to prefer is what the checker says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pushdsl.checker import CODES, diagnose
+from pushdsl.loader import load
+from tests.test_checker import FakePlatforms
+
+PAGES = Path(__file__).parents[1] / "docs" / "errors"
+
+ALONG: dict[str, set[str]] = {"PUSH312": {"PUSH311"}, "PUSH313": {"PUSH311"}}
+"""What cannot be avoided beside a code, as its page says."""
+
+
+def codes_of(page: str, heading: str, folder: Path) -> set[str]:
+    """What is said of the page's rules under this heading."""
+    text = (PAGES / page).read_text("utf-8")
+    found = re.search(rf"^## {heading}$.*?^```push\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, page
+    path = folder / "rules.push"
+    path.write_text(found[1], "utf-8")
+    return {said.code for said in diagnose(load([path]), FakePlatforms())[1]}
+
+
+def test_every_code_of_the_checker_has_a_page() -> None:
+    assert set(CODES) == {page.stem for page in PAGES.glob("PUSH[123]*.md")}
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_a_page_has_the_title_of_its_code(code: str) -> None:
+    title = (PAGES / f"{code}.md").read_text("utf-8").splitlines()[0]
+
+    assert f"# {code}: {CODES[code]}" == title
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_what_to_avoid_gives_this_code_and_no_other(code: str, tmp_path: Path) -> None:
+    assert {code} | ALONG.get(code, set()) == codes_of(f"{code}.md", "Avoid", tmp_path)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_of_what_to_prefer_nothing_is_said(code: str, tmp_path: Path) -> None:
+    assert set() == codes_of(f"{code}.md", "Prefer", tmp_path)
