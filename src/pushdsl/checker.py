@@ -6,7 +6,9 @@ with what only shows between rules: who overrides whom, and which rules match th
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from pushdsl.errors import Diagnostic, RuleError
@@ -22,6 +24,8 @@ from pushdsl.shops import Capabilities, Platforms, Shops
 
 __all__ = ["CODES", "Capabilities", "Platforms", "check", "diagnose"]
 
+_MANY = 1_000
+
 
 def check(loaded: Loaded, platforms: Platforms) -> CheckedRules:
     """The rules; raises RuleError with every diagnostic of every file where one of them is an error."""
@@ -33,6 +37,11 @@ def check(loaded: Loaded, platforms: Platforms) -> CheckedRules:
 
 def diagnose(loaded: Loaded, platforms: Platforms) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
     """The rules where nothing is an error, and every diagnostic, lints included, in the order of the text."""
+    with _collector_paused(sum(len(file.declarations) for file in loaded.files) > _MANY):
+        return _diagnose(loaded, platforms)
+
+
+def _diagnose(loaded: Loaded, platforms: Platforms) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
     findings = Findings()
     names = Names(loaded, findings)
     around = Surroundings(names, Selectors(loaded, names, findings), Shops(names, platforms, findings), findings)
@@ -54,6 +63,19 @@ def diagnose(loaded: Loaded, platforms: Platforms) -> tuple[CheckedRules | None,
         loaded.sha256,
     )
     return rules, diagnostics
+
+
+@contextmanager
+def _collector_paused(pause: bool) -> Iterator[None]:
+    """No search for garbage among millions of values that all stay: it would take longer than the checking."""
+    if not (pause and gc.isenabled()):
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _resolve_unused(around: Surroundings) -> None:
