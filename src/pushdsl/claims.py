@@ -144,9 +144,9 @@ def _settle(
     company = claimants[first]
     depth = 1
     while (more := count > depth).any():
-        pair = company * len(rules) + np.where(more, claimants[np.minimum(first + depth, len(rows) - 1)] + 1, 0)
+        pair = company * (len(rules) + 1) + np.where(more, claimants[np.minimum(first + depth, len(rows) - 1)] + 1, 0)
         _, company = np.unique(pair, return_inverse=True)
-        company, depth = company + len(rules), depth + 1
+        depth += 1
 
     contested: dict[int, tuple[str, ...]] = {}
     _, example, members = np.unique(company, return_index=True, return_inverse=True)
