@@ -161,6 +161,9 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
         yield f"  blocked: {cell.why}"
         return
     yield f'  rule "{rule.name}"  {rule.span}'
+    if cell.available is None and rule.take is not None:
+        yield f"  blocked: {cell.why}"
+        return
     rows = list(_receipt(explanation, rule))
     wide = max(len(label) for label, _, _ in rows)
     deep = max(len(value) for _, value, _ in rows)
@@ -248,7 +251,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def _style(line: str) -> str:
-    if line.startswith("error") or "blocked" in line or "→ 0 " in line:
+    if line.startswith("error") or "   blocked  " in line or "→ 0 " in line:
         return "red"
     if line.startswith(("lint", "warning")):
         return "yellow"

@@ -57,6 +57,13 @@ def warn_about_facts(inputs: Inputs) -> None:
         print("\n".join(problem_lines(problem)), file=sys.stderr)
 
 
+def whole_number(text: str) -> int:
+    """For argparse: a number of lines or records."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"`{text}` is no whole number from 0")
+    return int(text)
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pushdsl import cycle
-from pushdsl.cli.inputs import add_at, add_facts, add_rules, project_of, time_of, warn_about_facts
+from pushdsl.cli.inputs import add_at, add_facts, add_rules, project_of, time_of, warn_about_facts, whole_number
 from pushdsl.errors import PushdslError
 from pushdsl.model import Plan
 from pushdsl.planfile import plan_json, plan_jsonl
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("text", "json", "jsonl"), default="text", help="how to print it")
     parser.add_argument("--json", dest="format", action="store_const", const="json", help="the same as --format json")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the plan here, to apply it later")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most N lines for each store (text only)")
+    parser.add_argument("--limit", type=whole_number, metavar="N", help="at most N lines for each store (text only)")
     parser.add_argument("--exit-code", action="store_true", help="exit with 2 where the plan has changes")
 
 

@@ -26,8 +26,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         columns = ("platform", "package", "version", "contract", "most", "batch", "can")
         print_table("", columns, [_row(p) for p in loaded])
-        names = {p.platform.name for p in loaded}
-        missing = sorted({package for name, package in known_platforms.items() if name not in names})
+        missing = sorted(set(known_platforms.values()) - {p.distribution for p in loaded})
         if missing:
             print(f"known and not installed: {', '.join(missing)}")
         for problem in problems:

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from pushdsl.cli.inputs import add_json, add_rules_option, project_of
+from pushdsl.cli.inputs import add_json, add_rules_option, project_of, whole_number
 from pushdsl.errors import PushdslError
 from pushdsl.model import REASON_TEXTS, Reason, Record, Status
 from pushdsl.planfile import iso
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", choices=[s.value for s in Status], help="only this status")
     parser.add_argument("--reason", type=int, metavar="N", help="only this reason's number")
     parser.add_argument("--kind", metavar="KIND", help="only this kind of failure, as not_found")
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most N records (default: 50)")
+    parser.add_argument("--limit", type=whole_number, default=50, metavar="N", help="at most N records (default: 50)")
     add_json(parser)
 
 
