@@ -19,7 +19,7 @@ from pushdsl.loader import load
 from pushdsl.model import Plan
 from pushdsl.planner import explain, plan
 from pushdsl.rules import CheckedRules
-from tests.reference import Answer, Limits, Listing, Live, Shop, Stock, evaluate
+from tests.ladder_reference import Answer, Limits, Listing, Live, Shop, Stock, evaluate
 
 AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
 WAREHOUSES = ("a", "b", "c")
@@ -204,7 +204,7 @@ def write_tables(shop: Shop, folder: Path) -> None:
         (*key, x.quantity, x.reserved, x.mode, x.days, x.confirmed_at and x.confirmed_at.isoformat())
         for key, x in shop.live.items()
     ))  # fmt: skip
-    table("skus", "sku,category,tags", ((s, shop.categories[s], "|".join(shop.tags[s])) for s in SKUS))
+    table("skus", "sku,category,tags", ((s, shop.categories[s], "|".join(shop.tags[s])) for s in shop.categories))
     table(
         "bundles", "sku,component,quantity", ((b, c, n) for b, parts in shop.bundles.items() for c, n in parts.items())
     )
