@@ -73,7 +73,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
 
 def _show(error: PushdslError) -> None:
     """Tells the user on standard error what is wrong and what to do."""
-    from pushdsl.report import diagnostic_lines, problem_lines
+    from pushdsl.report.diagnostics import diagnostic_lines, problem_lines
 
     if isinstance(error, RuleError):
         for diagnostic in error.diagnostics:

@@ -17,7 +17,8 @@ from pushdsl.errors import RefusedPlan
 from pushdsl.model import Plan
 from pushdsl.planfile import SavedPlan, plan_json, read_plan
 from pushdsl.recorder import Applied, OnProgress
-from pushdsl.report import plan_lines, print_lines
+from pushdsl.report.plans import plan_lines
+from pushdsl.report.terminal import print_lines
 
 SHOWN = 20
 """Lines of each store shown before an apply; `plan` shows them all."""

@@ -7,7 +7,8 @@ import json
 
 from pushdsl.cli.inputs import add_json, add_rules, project_of
 from pushdsl.cycle import check_rules
-from pushdsl.report import diagnostic_dict, diagnostic_lines, print_lines
+from pushdsl.report.diagnostics import diagnostic_dict, diagnostic_lines
+from pushdsl.report.terminal import print_lines
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,8 @@ from pushdsl.cycle import Inputs, Project, open_project
 from pushdsl.errors import PushdslError
 from pushdsl.model import Plan, Store
 from pushdsl.plugins.manager import InstalledPlatforms
-from pushdsl.report import plan_lines, print_lines
+from pushdsl.report.plans import plan_lines
+from pushdsl.report.terminal import print_lines
 from pushdsl.store import open_existing
 
 EXAMPLE = "04-uk-gift-shop"

@@ -12,7 +12,8 @@ from pushdsl.cli.inputs import add_at, add_facts, add_json, add_rules, known_sto
 from pushdsl.cycle import Inputs
 from pushdsl.errors import PushdslError
 from pushdsl.planner import Explanation
-from pushdsl.report import explanation_lines, print_lines
+from pushdsl.report.receipts import explanation_lines
+from pushdsl.report.terminal import print_lines
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -51,7 +51,7 @@ def time_of(args: argparse.Namespace) -> datetime:
 
 def warn_about_facts(inputs: Inputs) -> None:
     """What is odd about the facts and does not stop a plan, on standard error."""
-    from pushdsl.report import problem_lines
+    from pushdsl.report.diagnostics import problem_lines
 
     for problem in inputs.warnings:
         print("\n".join(problem_lines(problem)), file=sys.stderr)

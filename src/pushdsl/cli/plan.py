@@ -12,7 +12,8 @@ from pushdsl.cli.inputs import add_at, add_facts, add_rules, project_of, time_of
 from pushdsl.errors import PushdslError
 from pushdsl.model import Plan
 from pushdsl.planfile import plan_json, plan_jsonl
-from pushdsl.report import plan_lines, print_lines
+from pushdsl.report.plans import plan_lines
+from pushdsl.report.terminal import print_lines
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

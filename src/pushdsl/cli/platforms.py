@@ -10,7 +10,7 @@ from pushdsl.cli.inputs import add_json
 from pushdsl.model import Store
 from pushdsl.plugins.manager import InstalledPlatforms, known_platforms
 from pushdsl.plugins.platform import Capabilities, LoadedPlatform
-from pushdsl.report import print_table
+from pushdsl.report.terminal import print_table
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

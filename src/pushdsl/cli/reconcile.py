@@ -8,7 +8,7 @@ import json
 from pushdsl import cycle
 from pushdsl.cli.inputs import add_facts, add_json, add_rules, known_store, project_of
 from pushdsl.reconcile import Drift, reconcile
-from pushdsl.report import print_table
+from pushdsl.report.terminal import print_table
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

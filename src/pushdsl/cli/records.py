@@ -10,7 +10,7 @@ from pushdsl.cli.inputs import add_json, add_rules_option, project_of, whole_num
 from pushdsl.errors import PushdslError
 from pushdsl.model import REASON_TEXTS, Reason, Record, Status
 from pushdsl.planfile import iso
-from pushdsl.report import print_table
+from pushdsl.report.terminal import print_table
 from pushdsl.store import RecordStore, open_existing
 
 

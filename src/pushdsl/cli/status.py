@@ -8,7 +8,7 @@ import json
 from pushdsl.cli.inputs import add_json, add_rules_option, project_of
 from pushdsl.model import Status
 from pushdsl.planfile import iso
-from pushdsl.report import print_table
+from pushdsl.report.terminal import print_table
 from pushdsl.store import StoreSummary, open_existing
 
 
