@@ -68,12 +68,13 @@ def tokenize(source: SourceText, words: Mapping[str, str]) -> tuple[str, Tokens,
     That text is the source's with plain characters for typographic ones, at the same offsets. The last line ends
     even if its line end is missing.
     """
-    text, diagnostics = _plain(source)
+    text, diagnostics = plain_text(source)
     tokenizer = _Tokenizer(source, text, words, diagnostics)
     return text, tokenizer.run(), diagnostics
 
 
-def _plain(source: SourceText) -> tuple[str, list[Diagnostic]]:
+def plain_text(source: SourceText) -> tuple[str, list[Diagnostic]]:
+    """The text with plain characters for typographic ones, at the same offsets, and what is said of each."""
     text, diagnostics = source.text, list[Diagnostic]()
     if "\r" in text:
         first, last = text.index("\r"), text.rindex("\r") + 1
