@@ -293,6 +293,18 @@ def test_a_change_in_any_file_changes_the_hash(write: Write, name: str) -> None:
     assert loaded("a.push").sha256 != before
 
 
+def test_what_an_editor_has_not_saved_yet_is_read_in_place_of_the_file(write: Write) -> None:
+    folder = write({"a.push": EDITION + 'use "b.push"\n', "b.push": EDITION})
+    unsaved = {folder.resolve() / "b.push": (EDITION + "warehouse kl\n").encode()}
+
+    result = load([Path("a.push")], unsaved)
+
+    assert [(path.name, len(file.declarations)) for path, file in zip(result.paths, result.files, strict=True)] == [
+        ("a.push", 2),
+        ("b.push", 2),
+    ]
+
+
 def test_every_code_of_the_loader_is_in_these_tests() -> None:
     text = Path(__file__).read_text("utf-8")
 

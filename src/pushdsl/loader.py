@@ -35,7 +35,8 @@ class Loaded:
     """All rule files of a run. `lists` holds the SKUs of each `from` file by (name of the rule file, path as written).
 
     `diagnostics` are the errors of reading and parsing; `sha256` covers every byte that was read. `complete` is
-    false where a whole file is missing or unreadable: then a name that seems unknown may be declared there.
+    false where a whole file is missing or unreadable: then a name that seems unknown may be declared there. `paths`
+    are the real paths of `files`, in their order.
     """
 
     files: tuple[File, ...]
@@ -43,12 +44,16 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...]
     sha256: str
     complete: bool = True
+    paths: tuple[Path, ...] = ()
 
 
-def load(paths: Sequence[Path]) -> Loaded:
-    """Read the files and folders of `paths` and all that they use; raises `PushdslError` where a path leads nowhere."""
+def load(paths: Sequence[Path], unsaved: Mapping[Path, bytes] | None = None) -> Loaded:
+    """Read the files and folders of `paths` and all that they use; raises `PushdslError` where a path leads nowhere.
+
+    `unsaved` has the content of rule files, by real path, that are not read from the disk.
+    """
     roots = _rule_files(paths)
-    loading = _Loading(project_folder(paths))
+    loading = _Loading(project_folder(paths), unsaved or {})
     loading.read_files(roots)
     loading.find_circles()
     loading.read_lists()
@@ -58,6 +63,7 @@ def load(paths: Sequence[Path]) -> Loaded:
         tuple(loading.diagnostics),
         _sha256(loading.folder, loading.contents),
         loading.complete,
+        tuple(loading.files),
     )
 
 
@@ -108,6 +114,7 @@ class _Loading:
     """What has been read so far: everything by real path, in the order of reading."""
 
     folder: Path
+    unsaved: Mapping[Path, bytes]
     files: dict[Path, File] = field(default_factory=dict)
     contents: dict[Path, bytes] = field(default_factory=dict)
     uses: dict[Path, list[tuple[Path, Span]]] = field(default_factory=dict)
@@ -124,12 +131,7 @@ class _Loading:
                 waiting += self._used_files(real)
 
     def _read_file(self, real: Path, name: str) -> None:
-        try:
-            with real.open("rb") as stream:
-                # one byte more than allowed is enough to know that a file is too large
-                content = stream.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise PushdslError(f"cannot read `{name}`: {_reason(error)}", "check who may read the file") from error
+        content = self.unsaved[real] if real in self.unsaved else _content(real, name)
         source, errors = read_source(name, content)
         self.contents[real] = content
         if errors:
@@ -228,6 +230,15 @@ class _Loading:
                         self.contents[target] = target.read_bytes()
                     problem, self.lists[key] = _skus_of(self.contents[target], term)
                     self.diagnostics += problem
+
+
+def _content(real: Path, name: str) -> bytes:
+    """The bytes of a rule file; one more than allowed is enough to know that it is too large."""
+    try:
+        with real.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PushdslError(f"cannot read `{name}`: {_reason(error)}", "check who may read the file") from error
 
 
 def _display_name(path: str) -> str:
