@@ -204,6 +204,31 @@ def _blocked(shape: Shape, steps: Steps, cell: Any) -> Any:
 # ---- cells as values --------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class CellNumbers:
+    """What a plan's cells show and shall show, as columns in the order of the cells.
+
+    `listing` and `store` are indexes into the facts, `location` into `location_names`, which are sorted, `action` into
+    ACTIONS. `quantity` and `days` are ABSENT where there are none, `live` where it is unknown.
+    """
+
+    location_names: tuple[str, ...]
+    listing: Any  # numpy columns, as in model
+    location: Any
+    store: Any
+    quantity: Any
+    preorder: Any
+    days: Any
+    live: Any
+    action: Any
+
+
+def planned_cells(plan: Plan) -> PlannedCells:
+    """The cells of a plan with all that they can tell as columns."""
+    assert isinstance(plan.cells, PlannedCells), "a plan is made by `plan`"
+    return plan.cells
+
+
 class PlannedCells(Sequence[PlannedCell]):
     """The cells of a plan. Kept as columns; a PlannedCell is made when one is looked at."""
 
@@ -231,10 +256,50 @@ class PlannedCells(Sequence[PlannedCell]):
         for start in range(0, len(self._rows), BLOCK):
             yield from self._make(self._rows[start : start + BLOCK])
 
-    def having(self, *actions: Action) -> Sequence[PlannedCell]:
+    def having(self, *actions: Action) -> PlannedCells:
         """The cells with one of these actions, without looking at the others one by one."""
         codes = [ACTIONS.index(action) for action in actions]
         return self._part(self._rows[np.isin(self._results.action[self._rows], codes)])
+
+    def at(self, rows: Any) -> PlannedCells:
+        """The cells at these places."""
+        return self._part(self._rows[rows])
+
+    def by_store(self) -> Iterator[tuple[str, PlannedCells]]:
+        """The cells of each store that has some, in the order of the stores' names."""
+        stores = self._facts.listings.store[self._cells.listing[self._rows]]
+        ends = np.searchsorted(stores, np.arange(len(self._facts.stores)), side="right").tolist()
+        for store, start, end in zip(self._facts.stores, [0, *ends], ends, strict=False):
+            if start < end:
+                yield store, self._part(self._rows[start:end])
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Store SKU and location of every cell, at a tenth of the price of the whole cells."""
+        store_skus, locations = self._facts.listings.store_sku, self._cells.location_names
+        listing, location = self._cells.listing[self._rows].tolist(), self._cells.location[self._rows].tolist()
+        return ((store_skus[k], locations[x]) for k, x in zip(listing, location, strict=True))
+
+    def numbers(self) -> CellNumbers:
+        """The same cells as columns."""
+        results, rows, names = self._results, self._rows, self._cells.location_names
+        order = {name: k for k, name in enumerate(sorted(set(names)))}
+        blocked = results.action[rows] == BLOCKED
+
+        def asked(name: str) -> Any:
+            values, axis = self._cells.columns[name]
+            return values[self._cells.axes[axis][rows]]
+
+        return CellNumbers(
+            location_names=tuple(order),
+            listing=self._cells.listing[rows],
+            location=np.array([order[name] for name in names] or [0], np.int64)[self._cells.location[rows]],
+            store=self._facts.listings.store[self._cells.listing[rows]],
+            quantity=np.where(blocked, ABSENT, results.quantity[rows]),
+            preorder=np.where(blocked, asked("was_open"), results.open[rows]),
+            days=np.where(blocked, ABSENT, results.days[rows]),
+            live=np.where(asked("live_known"), asked("live"), ABSENT),
+            action=results.action[rows],
+        )
 
     def _part(self, rows: Any) -> PlannedCells:
         return PlannedCells(self._rules, self._facts, self._claims, self._cells, self._results, rows)

@@ -3,80 +3,134 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Literal
 
-from pushdsl.model import Action, Plan, PlannedCell, PlanProblem
+import numpy as np
+
+from pushdsl.model import ACTIONS, Action, Plan, PlannedCell, PlanProblem
 from pushdsl.planfile import iso
+from pushdsl.planner import PlannedCells, planned_cells
+
+Detail = Literal["summary", "changes", "every"]
+"""How much of a plan is shown: a line for each store; what changes too; every cell with its reason."""
 
 
-def plan_lines(plan: Plan, most: int | None = None) -> Iterator[str]:
-    """What changes and why, grouped by store, totals last. `most` caps the lines of each store and says what it hid."""
+def plan_lines(plan: Plan, most: int | None = None, detail: Detail = "changes") -> Iterator[str]:
+    """A plan grouped by store, totals last. `most` caps the lines of each store and says what it hid.
+
+    Lines come one by one: a million cells are never in memory together.
+    """
     yield f"Plan at {iso(plan.at)}"
-    for store, cells in groupby(plan.cells, key=lambda cell: cell.store):
-        yield ""
-        yield from _store_lines(store, list(cells), most)
-    yield from _problem_summary(plan.problems)
+    if detail == "summary":
+        yield from ("", *_store_heads(plan), *_problem_count(plan.problems))
+    else:
+        for store, cells in planned_cells(plan).by_store():
+            yield ""
+            yield f"{store}: {counted(counts_of(cells))}"
+            yield from _cell_lines(cells if detail == "every" else cells.having("push", "held", "blocked"), most)
+        yield from problem_summary(plan.problems, "To look at")
     yield ""
     yield total_line(plan.summary)
 
 
-def _store_lines(store: str, cells: Sequence[PlannedCell], most: int | None) -> Iterator[str]:
-    notable = [cell for cell in cells if cell.action != "unchanged"]
-    counts = {action: sum(cell.action == action for cell in cells) for action in ("push", "held", "blocked")}
-    words = ", ".join(f"{count:,} {_WORDS[action]}" for action, count in counts.items() if count)
-    unchanged = len(cells) - len(notable)
-    parts = [words or "nothing to push", *([f"{unchanged:,} unchanged"] if unchanged else [])]
-    yield f"{store}: {', '.join(parts)}"
-    shown = notable if most is None else _varied(notable, most)
-    width = max((len(cell_name(cell)) for cell in shown), default=0)
+def _store_heads(plan: Plan) -> Iterator[str]:
+    heads = {store: counted(counts_of(cells)) for store, cells in planned_cells(plan).by_store()}
+    width = max(map(len, heads), default=0)
+    yield from (f"{store:<{width}}  {words}" for store, words in heads.items())
+
+
+def _problem_count(problems: Sequence[PlanProblem]) -> Iterator[str]:
+    if problems:
+        yield f"{len(problems):,} to look at: `pushdsl plan` names them"
+
+
+def counts_of(cells: PlannedCells) -> dict[Action, int]:
+    """How many cells of each action."""
+    counts = np.bincount(cells.numbers().action, minlength=len(ACTIONS)).tolist()
+    return dict(zip(ACTIONS, counts, strict=True))
+
+
+def counted(counts: Mapping[Action, int]) -> str:
+    """The counts that are not 0 as words: `4 to push, 1 held`."""
+    words = ", ".join(f"{counts[action]:,} {_WORDS[action]}" for action in _WORDS if counts[action])
+    unchanged = counts["unchanged"]
+    return ", ".join([words or "nothing to push", *([f"{unchanged:,} unchanged"] if unchanged else [])])
+
+
+def _cell_lines(cells: PlannedCells, most: int | None) -> Iterator[str]:
+    shown = cells if most is None else cells.at(varied(cells, most))
+    width = max((len(_named(*name)) for name in shown.names()), default=0)
     for cell in shown:
         yield f"  {cell_name(cell):<{width}}  {_change(cell)}  {_because(cell)}"
-    if len(shown) < len(notable):
-        yield f"  … and {len(notable) - len(shown):,} more"
+    if len(shown) < len(cells):
+        yield f"  … and {len(cells) - len(shown):,} more"
 
 
-def _varied(cells: Sequence[PlannedCell], most: int) -> list[PlannedCell]:
-    """At most so many cells, in their order: first one of every kind of reason, then whatever comes first."""
+def varied(cells: Iterable[PlannedCell], most: int) -> list[int]:
+    """The places of at most so many cells, in order: first one of every kind of reason, then whatever comes first."""
     kinds: dict[tuple[str | None, str, str], int] = {}
+    count = 0
     for place, cell in enumerate(cells):
         kinds.setdefault((cell.rule, cell.action, _NUMBER.sub("", cell.why)), place)
+        count += 1
     chosen = list(kinds.values())[:most]
     taken = set(chosen)
-    rest = (place for place in range(len(cells)) if place not in taken)
-    return [cells[place] for place in sorted([*chosen, *islice(rest, most - len(chosen))])]
+    rest = (place for place in range(count) if place not in taken)
+    return sorted([*chosen, *islice(rest, most - len(chosen))])
 
 
 _NUMBER = re.compile(r"\d+")
-_WORDS = {"push": "to push", "held": "held", "blocked": "blocked"}
+_WORDS: Mapping[Action, str] = {"push": "to push", "held": "held", "blocked": "blocked"}
 
 
 def cell_name(cell: PlannedCell) -> str:
-    return f"{cell.store_sku} @ {cell.location}" if cell.location else cell.store_sku
+    return _named(cell.store_sku, cell.location)
+
+
+def _named(store_sku: str, location: str) -> str:
+    return visible(f"{store_sku} @ {location}" if location else store_sku)
+
+
+def visible(text: str) -> str:
+    """On one line, without what a terminal would obey: a line break is `↵`, other control characters are `�`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else "↵" if c == "\n" else "�" for c in text)
 
 
 def _change(cell: PlannedCell) -> str:
     live = "?" if cell.live is None else f"{cell.live}"
     if cell.action == "blocked":
         return f"{live:>7}   blocked"
-    arrow = "→" if cell.action == "push" else "·"
-    return f"{live:>7} {arrow} {cell.quantity:<7}"
+    return f"{live:>7} {ARROWS[cell.action]} {cell.quantity:<7}"
+
+
+ARROWS: Mapping[Action, str] = {"push": "→", "held": "·", "unchanged": "="}
 
 
 def _because(cell: PlannedCell) -> str:
-    mode = ""
-    if cell.mode == "preorder" and cell.action != "blocked":
-        mode = f"pre-order, ships in {cell.days} days; " if cell.days is not None else "pre-order; "
+    mode = f"{mode_text(cell)}; " if cell.mode == "preorder" and cell.action != "blocked" else ""
     rule = f"  [{cell.rule}]" if cell.rule else ""
-    return f"{mode}{cell.why}{rule}"
+    return visible(f"{mode}{cell.why}{rule}")
 
 
-def _problem_summary(problems: Sequence[PlanProblem]) -> Iterator[str]:
+def mode_text(cell: PlannedCell) -> str:
+    """`pre-order, ships in 7 days`, or `normal`."""
+    if cell.mode == "normal":
+        return "normal"
+    return "pre-order" if cell.days is None else f"pre-order, ships in {cell.days} day{'' if cell.days == 1 else 's'}"
+
+
+def problem_summary(problems: Sequence[PlanProblem], title: str) -> Iterator[str]:
     """Problems of the same kind together: their count, and the first three by name."""
-    if not problems:
-        return
-    yield ""
-    yield "To look at"
+    if problems:
+        yield from ("", title, *(f"  {line}" for line in problem_texts(problems)))
+
+
+def problem_texts(problems: Sequence[PlanProblem]) -> Iterator[str]:
+    """A line for each kind of problem."""
     kinds: dict[tuple[str, str], list[PlanProblem]] = {}
     for problem in problems:
         kinds.setdefault((problem.code, problem.message), []).append(problem)
@@ -84,7 +138,7 @@ def _problem_summary(problems: Sequence[PlanProblem]) -> Iterator[str]:
         named = [f"{p.store} {p.store_sku}".strip() for p in alike if p.store_sku]
         count = f"{len(alike):,} listings: " if len(named) > 1 else ""
         examples = f" ({', '.join(named[:3])}{', …' if len(named) > 3 else ''})" if named else ""
-        yield f"  {code} {count}{message}{examples}"
+        yield visible(f"{code} {count}{message}{examples}")
 
 
 def total_line(summary: Mapping[Action, int]) -> str:
