@@ -314,7 +314,7 @@ def known_settings(folder: Path, text: str) -> set[str]:
     return set(refusal.value.help.removeprefix("known here: ").split(", "))
 
 
-@pytest.mark.parametrize("table", ["", "push", "record"])
+@pytest.mark.parametrize("table", ["", "push", "record", "limits"])
 def test_every_setting_is_in_the_operations_page(table: str, tmp_path: Path) -> None:
     keys = known_settings(tmp_path, f"[{table}]\nqqq = 1\n" if table else "qqq = 1\n")
 

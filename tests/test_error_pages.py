@@ -9,6 +9,7 @@ import pytest
 
 from pushdsl.checker import CODES, diagnose
 from pushdsl.loader import load
+from pushdsl.settings import read_settings
 from tests.test_checker import FakePlatforms
 
 PAGES = Path(__file__).parents[1] / "docs" / "errors"
@@ -24,7 +25,10 @@ def codes_of(page: str, heading: str, folder: Path) -> set[str]:
     assert found is not None, page
     path = folder / "rules.push"
     path.write_text(found[1], "utf-8")
-    return {said.code for said in diagnose(load([path]), FakePlatforms())[1]}
+    if settings := re.search(r"^```toml pushdsl.toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        (folder / "pushdsl.toml").write_text(settings[1], "utf-8")
+    profile = read_settings(folder, {}).limits
+    return {said.code for said in diagnose(load([path]), FakePlatforms(), profile)[1]}
 
 
 def test_every_code_of_the_checker_has_a_page() -> None:

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from pushdsl.errors import Diagnostic, RuleError
 from pushdsl.findings import CODES, Findings, listed
+from pushdsl.limits import UNLIMITED, LimitsProfile, say_many_rules, too_many_skus
 from pushdsl.loader import Loaded
 from pushdsl.names import Names, quoted
-from pushdsl.overlap import may_meet
+from pushdsl.overlap import certainly_named, may_meet
 from pushdsl.rivals import Claim, rivals, windows_meet
 from pushdsl.rules import CheckedRules
 from pushdsl.ruling import Ruling, Surroundings, rule_on
@@ -27,30 +28,39 @@ __all__ = ["CODES", "Capabilities", "Platforms", "check", "diagnose"]
 _MANY = 1_000
 
 
-def check(loaded: Loaded, platforms: Platforms) -> CheckedRules:
+def check(loaded: Loaded, platforms: Platforms, profile: LimitsProfile = UNLIMITED) -> CheckedRules:
     """The rules; raises RuleError with every diagnostic of every file where one of them is an error."""
-    rules, diagnostics = diagnose(loaded, platforms)
+    rules, diagnostics = diagnose(loaded, platforms, profile)
     if rules is None:
         raise RuleError(diagnostics)
     return rules
 
 
-def diagnose(loaded: Loaded, platforms: Platforms) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
-    """The rules where nothing is an error, and every diagnostic, lints included, in the order of the text."""
+def diagnose(
+    loaded: Loaded, platforms: Platforms, profile: LimitsProfile = UNLIMITED
+) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
+    """The rules where nothing is an error, and every diagnostic, lints included, in the order of the text.
+
+    Of the `profile` it enforces what the text alone tells: rules, platforms, and the SKUs that a rule names.
+    """
     with _collector_paused(sum(len(file.declarations) for file in loaded.files) > _MANY):
-        return _diagnose(loaded, platforms)
+        return _diagnose(loaded, platforms, profile)
 
 
-def _diagnose(loaded: Loaded, platforms: Platforms) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
+def _diagnose(
+    loaded: Loaded, platforms: Platforms, profile: LimitsProfile
+) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
     findings = Findings()
     names = Names(loaded, findings)
-    around = Surroundings(names, Selectors(loaded, names, findings), Shops(names, platforms, findings), findings)
+    shops = Shops(names, platforms, findings, profile)
+    around = Surroundings(names, Selectors(loaded, names, findings), shops, findings)
     _resolve_unused(around)
     rulings = [rule_on(node, around) for node in names.all_rules]
     overrides = _all_overridden(rulings, findings)
     _check_overrides(rulings, overrides, around)
     _check_rivals(rulings, overrides, around)
     _check_choice_warehouses(rulings, around)
+    _check_limits(rulings, profile, around)
     names.say_unused()
     diagnostics = _in_order(loaded, findings)
     if any(diagnostic.severity == "error" for diagnostic in diagnostics):
@@ -205,6 +215,19 @@ def _feeds(ruling: Ruling, around: Surroundings) -> Iterator[tuple[str, str]]:
             yield from (
                 (warehouse, store) for warehouse in location.warehouses if warehouse in (ruling.rule.take or ())
             )
+
+
+def _check_limits(rulings: Sequence[Ruling], profile: LimitsProfile, around: Surroundings) -> None:
+    """Rules and SKUs beyond what the profile allows; a disabled rule selects nothing and does not count."""
+    enabled = [ruling for ruling in rulings if not ruling.rule.disabled]
+    say_many_rules([ruling.node.head for ruling in enabled], profile, around.findings)
+    most = profile.skus_per_rule
+    for ruling in enabled if most is not None else ():
+        selection = around.selectors.selections.of(ruling.rule.skus)
+        if most is not None and ruling.skus_known and len(selection.named) > most:
+            count = sum(1 for _ in certainly_named(selection))
+            if (said := too_many_skus(ruling.rule.name, ruling.node.head, count, profile)) is not None:
+                around.findings.diagnostics.append(said)
 
 
 # ---- what is said -----------------------------------------------------------------------------------

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pushdsl.errors import Diagnostic
+from pushdsl.limits import LimitsProfile, too_many_skus
 from pushdsl.model import ABSENT, Facts, PlanProblem
+from pushdsl.overlap import Selections, certainly_named
 from pushdsl.rules import CheckedRule, CheckedRules, SkuSet, SkuTerm
 
 if TYPE_CHECKING:
@@ -45,6 +48,26 @@ def claim(rules: CheckedRules, facts: Facts, at: datetime) -> Claims:
         problems.extend(_missing_names(rule, facts))
     owner, contested = _settle(np.concatenate(rows), np.concatenate(claimants), rules.rules, len(facts.listings.sku))
     return Claims(owner, contested, tuple(dict.fromkeys(problems)))
+
+
+def over_limits(rules: CheckedRules, facts: Facts, profile: LimitsProfile) -> tuple[Diagnostic, ...]:
+    """An error for each rule with more SKUs than the profile allows, counted on the facts, each SKU once.
+
+    Windows make no difference: a rule is as large out of its own as in it. A disabled rule selects nothing.
+    """
+    if profile.skus_per_rule is None:
+        return ()
+    index = _ListingsBySku.of(facts)
+    selections = Selections()
+    found = []
+    for rule in rules.rules:
+        if rule.disabled:
+            continue
+        # SKUs that the text names and the facts do not have yet are SKUs of the rule all the same
+        absent = sum(sku not in facts.sku_index for sku in certainly_named(selections.of(rule.skus)))
+        count = len(_select(rule.skus, facts, index)) + absent
+        found.append(too_many_skus(rule.name, rule.span, count, profile))
+    return tuple(said for said in found if said is not None)
 
 
 def _in_window(rule: CheckedRule, at: datetime) -> bool:

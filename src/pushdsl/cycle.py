@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pushdsl.errors import Diagnostic, Problem
+from pushdsl.errors import Diagnostic, Problem, RuleError, SettingsError
 from pushdsl.model import Plan, RecordedLive
 from pushdsl.settings import Settings, read_settings
 
@@ -49,7 +50,26 @@ def check_rules(project: Project) -> tuple[CheckedRules | None, tuple[Diagnostic
     from pushdsl.checker import diagnose
     from pushdsl.loader import load
 
-    return diagnose(load(project.paths), project.platforms)
+    _check_blocked(project)
+    return diagnose(load(project.paths), project.platforms, project.settings.limits)
+
+
+def check_on_facts(project: Project, rules: CheckedRules) -> tuple[tuple[Diagnostic, ...], tuple[Problem, ...]]:
+    """What only facts can tell about rules that check: SKUs beyond the limits; and what is odd about the facts."""
+    from pushdsl.claims import over_limits
+    from pushdsl.facts import read_facts
+
+    facts, warnings = read_facts(project.facts, None)
+    return over_limits(rules, facts, project.settings.limits), warnings
+
+
+def _check_blocked(project: Project) -> None:
+    """Raises SettingsError for a blocked platform that is none: misspelt, it would block nothing."""
+    known = {*project.platforms.names, *project.platforms.packages}
+    for name in sorted(project.settings.limits.blocked_platforms - known):
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"platforms: {', '.join(sorted(known))}"
+        raise SettingsError(f"`blocked_platforms` in [limits] names `{name}`, which is no platform", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +85,15 @@ class Inputs:
 def read_inputs(project: Project) -> Inputs:
     """Rules, facts (with what the store of record knows) and limits. Raises RuleError, FactsError, SettingsError."""
     from pushdsl.checker import check
+    from pushdsl.claims import over_limits
     from pushdsl.facts import read_facts
     from pushdsl.loader import load
 
-    rules = check(load(project.paths), project.platforms)
+    _check_blocked(project)
+    rules = check(load(project.paths), project.platforms, project.settings.limits)
     facts, warnings = read_facts(project.facts, _recorded(project.settings))
+    if over := over_limits(rules, facts, project.settings.limits):
+        raise RuleError(over)
     limits = {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
     return Inputs(rules, facts, limits, warnings)
 

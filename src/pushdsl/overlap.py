@@ -72,6 +72,11 @@ def witness(a: Selection, b: Selection) -> str | None:
     return _named_sku(a, b) or _sku_of_patterns(a, b) or _kind_within(a, b) or _kind_within(b, a)
 
 
+def certainly_named(selection: Selection) -> Iterator[str]:
+    """The SKUs that the text names and that are selected whatever the facts are, each once."""
+    return (sku for sku in selection.named if _selects(selection, _World(sku)) is True)
+
+
 def may_meet(a: Selection, b: Selection) -> bool:
     """False where no SKU can match both, whatever the facts are."""
 

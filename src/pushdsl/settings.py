@@ -1,4 +1,4 @@
-"""`pushdsl.toml` in; the switch, the store of record's address and each account's settings out, all checked.
+"""`pushdsl.toml` in; the switch, the store of record's address, limits and each account's settings out, all checked.
 
 A secret need not stand in the file: `{ env = "SHOPEE_KEY" }` takes it from the environment when it is used.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pushdsl.errors import SettingsError
+from pushdsl.limits import PRESETS, UNLIMITED, LimitsProfile
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -40,6 +41,7 @@ class Settings:
     record_url: str = RECORD
     accounts: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    limits: LimitsProfile = UNLIMITED
 
 
 def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -51,7 +53,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"cannot read `{path}`: {error}", "mend the file, or start from `pushdsl init`") from None
-    _only(table, {"push", "record", "accounts"}, FILE)
+    _only(table, {"push", "record", "limits", "accounts"}, FILE)
     push, record = _table(table, "push"), _table(table, "record")
     _only(push, {"enabled", "zeroing_limit_percent"}, "[push]")
     _only(record, {"url"}, "[record]")
@@ -66,6 +68,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         record_url=_record_url(folder, _typed(record, "url", str, RECORD, "[record]")),
         accounts={name: _resolved(name, account, environment) for name, account in accounts.items()},
         capabilities=capabilities,
+        limits=_limits(_table(table, "limits")),
     )
 
 
@@ -74,6 +77,42 @@ def _percentage(push: Mapping[str, object]) -> int:
     if not 0 <= percentage <= 100:
         raise SettingsError(f"`zeroing_limit_percent` is {percentage}", "give a whole number from 0 to 100")
     return percentage
+
+
+def _limits(table: Mapping[str, object]) -> LimitsProfile:
+    """The preset with the project's own values in place of its; no limit where there is neither."""
+    _only(table, {"preset", "rules", "skus_per_rule", "blocked_platforms"}, "[limits]")
+    profile = UNLIMITED
+    if "preset" in table:
+        name = _typed(table, "preset", str, "", "[limits]")
+        if name not in PRESETS:
+            near = get_close_matches(name, PRESETS, n=1)
+            hint = f"did you mean `{near[0]}`?" if near else f"presets: {', '.join(sorted(PRESETS))}"
+            raise SettingsError(f"unknown preset `{name}` in [limits]", hint)
+        profile = PRESETS[name]
+    return replace(
+        profile,
+        rules=_limit(table, "rules", profile.rules),
+        skus_per_rule=_limit(table, "skus_per_rule", profile.skus_per_rule),
+        blocked_platforms=_blocked_platforms(table, profile.blocked_platforms),
+    )
+
+
+def _limit(table: Mapping[str, object], key: str, preset: int | None) -> int | None:
+    value = table.get(key, preset)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise SettingsError(f"`{key}` in [limits] is not a whole number from 1", "leave it out for any number")
+    return value
+
+
+def _blocked_platforms(table: Mapping[str, object], preset: frozenset[str]) -> frozenset[str]:
+    value = table.get("blocked_platforms")
+    if value is None:
+        return preset
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        help = 'write `blocked_platforms = ["tokopedia"]`, or `[]` for none'
+        raise SettingsError("`blocked_platforms` in [limits] is not a list of names", help)
+    return frozenset(value)
 
 
 def account_settings(settings: Settings, store: Store, platform: Platform) -> BaseModel:

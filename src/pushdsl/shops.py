@@ -9,6 +9,7 @@ from typing import Protocol
 from pushdsl.errors import Fix, PushdslError
 from pushdsl.findings import Findings, listed
 from pushdsl.grammar import nodes as n
+from pushdsl.limits import UNLIMITED, LimitsProfile, say_blocked_platform
 from pushdsl.model import Location, Store
 from pushdsl.names import Names, is_choice
 from pushdsl.statements import Statements
@@ -41,7 +42,9 @@ class Platforms(Protocol):
 class Shops:
     """The declared stores, and their platforms as far as a rule needs to know."""
 
-    def __init__(self, names: Names, platforms: Platforms, findings: Findings) -> None:
+    def __init__(
+        self, names: Names, platforms: Platforms, findings: Findings, profile: LimitsProfile = UNLIMITED
+    ) -> None:
         self._names = names
         self._platforms = platforms
         self._findings = findings
@@ -51,7 +54,10 @@ class Shops:
         self.stores: dict[str, Store] = {}
         for declared in names.all_stores:
             store = self._store(declared)
-            self._check_platform(declared.platform)
+            if say_blocked_platform(store.name, store.platform, declared.platform.span, profile, findings):
+                self._unusable.add(store.platform)
+            else:
+                self._check_platform(declared.platform)
             if self.stores.setdefault(declared.name.text, store) is store:
                 self._check_locations(declared, store)
 

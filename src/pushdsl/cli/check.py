@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
-from pushdsl.cli.inputs import add_json, add_rules, project_of
-from pushdsl.cycle import check_rules
+from pushdsl.cli.inputs import add_json, add_rules, project_of, show_warnings
+from pushdsl.cycle import check_on_facts, check_rules
 from pushdsl.report.diagnostics import diagnostic_dict, diagnostic_lines
 from pushdsl.report.terminal import print_lines
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_rules(parser)
+    help = "count each rule's SKUs on these fact tables too, against `[limits]` (default: the text alone)"
+    parser.add_argument("--facts", type=Path, metavar="DIR", help=help)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    rules, diagnostics = check_rules(project_of(args))
+    project = project_of(args)
+    rules, diagnostics = check_rules(project)
+    if rules is not None and args.facts is not None:
+        on_facts, warnings = check_on_facts(project, rules)
+        diagnostics = (*diagnostics, *on_facts)
+        show_warnings(warnings)
     errors = sum(d.severity == "error" for d in diagnostics)
     lints = len(diagnostics) - errors
     if args.json:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
 from pushdsl.cycle import Inputs, Project, open_project, utc_now
-from pushdsl.errors import PushdslError
+from pushdsl.errors import Problem, PushdslError
 
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +52,13 @@ def time_of(args: argparse.Namespace) -> datetime:
 
 def warn_about_facts(inputs: Inputs) -> None:
     """What is odd about the facts and does not stop a plan, on standard error."""
+    show_warnings(inputs.warnings)
+
+
+def show_warnings(warnings: Iterable[Problem]) -> None:
     from pushdsl.report.diagnostics import problem_lines
 
-    for problem in inputs.warnings:
+    for problem in warnings:
         print("\n".join(problem_lines(problem)), file=sys.stderr)
 
 
