@@ -141,7 +141,7 @@ CONSTRUCTS = [
     construct
     for union in (nodes.Declaration, nodes.SelectorTerm, nodes.StoreStatement, nodes.RuleStatement)
     for construct in get_args(union)
-    if construct is not nodes.Later  # accepted and not yet read
+    if construct is not nodes.Test and construct not in get_args(nodes.Promise)  # accepted and not yet read
 ] + list(get_args(nodes.PreorderStatement))
 
 

@@ -194,7 +194,7 @@ class Names:
             case n.Rule():
                 self.all_rules.append(declaration)
                 self._add(self.rules, declaration, declaration.name.value)
-            case n.Later():
+            case n.NeverOversell() | n.EveryListingHasARule() | n.NeverDecreases() | n.ShowsAtMost() | n.Test():
                 self._has_later = True
             case n.Edition() | n.Use():
                 pass

@@ -117,10 +117,36 @@ location = nodes(n.LocationMapping, tuples(name), tuples(name, 0, 2), st.just(Fa
     n.LocationMapping, st.just(()), tuples(name, 0, 2), st.just(True), text
 )
 rule = nodes(n.Rule, text, tuples(text, 0, 2), statements, head=st.just(NOWHERE))
+EXEMPT = ["preorder", "plus", "at least", "push exactly", "above"]
+place = nodes(n.Place, name, st.none() | text)
+shortfall = nodes(n.Shortfall, st.integers(0, 1_000_000_000))
+days = duration | name
+promise = st.one_of(
+    nodes(n.NeverOversell, tuples(nodes(n.Exempt, st.sampled_from(EXEMPT)), 0)),
+    nodes(n.EveryListingHasARule), nodes(n.NeverDecreases, st.none() | name),
+    nodes(n.ShowsAtMost, st.none() | name, amount),
+)  # fmt: skip
+test_statement = st.one_of(
+    nodes(n.StockSeries, text, name, tuples(amount | shortfall)), nodes(n.StockUntracked, text, name),
+    nodes(n.Reserved, text, place, amount),
+    nodes(n.LiveQuantity, text, place, amount, st.booleans(), st.none() | days),
+    nodes(n.Pack, text, name, amount), nodes(n.PreorderRange, text, name, days, days),
+    nodes(n.ListingOff, text, name),
+    nodes(n.SkuFact, st.sampled_from(["category", "brand", "tag"]), text, text), nodes(n.StartAt, text, text),
+    nodes(n.TickEvery, days), nodes(n.ExpectQuantity, text, place, tuples(amount)),
+    nodes(n.ExpectPreorder, text, place, tuples(nodes(n.PreorderState, st.booleans()))),
+    nodes(n.ExpectShipIn, text, place, tuples(days)),
+    nodes(
+        n.ExpectOutcome, text, place,
+        tuples(nodes(n.Outcome, st.sampled_from(["pushed", "unchanged", "held", "blocked"]))),
+    ),
+    nodes(n.ExpectNoRule, text, place, tuples(nodes(n.NoRule))),
+)  # fmt: skip
+tried = nodes(n.Test, text, tuples(test_statement, 0, 6), head=st.just(NOWHERE))
 declaration = st.one_of(
     nodes(n.Use, text), nodes(n.Warehouse, name, st.none() | text), nodes(n.Group, name, some_stores),
     nodes(n.Store, name, name, st.tuples(nodes(n.Account, text), nodes(n.Region, text), nodes(n.Choice), location)),
-    nodes(n.Skus, name, selector), nodes(n.Let, name, quantity | percentage | duration), rule,
+    nodes(n.Skus, name, selector), nodes(n.Let, name, quantity | percentage | duration), rule, promise, tried,
 )  # fmt: skip
 
 

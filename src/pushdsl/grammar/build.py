@@ -18,6 +18,7 @@ Parts = list[Any]
 
 _MAX_UNITS = 1_000_000_000
 _MAX_PPM = 20_000_000
+_WHOLE_PPM = 1_000_000
 _MIN_SECONDS, _MAX_SECONDS = 60, 365 * 86_400
 _RANGE_HELP = {
     "PUSH022": "write 0 to 1_000_000_000 units, without decimals",
@@ -113,16 +114,6 @@ class Builder:
 
     def let(self, parts: Parts, start: int, end: int) -> n.Let:
         return n.Let(parts[0], parts[1], span=self.span(start, end))
-
-    def promise(self, parts: Parts, start: int, end: int) -> n.Later:
-        return n.Later("promise", span=self.span(start, end))
-
-    def promise_every_listing(self, parts: Parts, start: int, end: int) -> n.Later:
-        self._expect(parts[0], "a")
-        return n.Later("promise", span=self.span(start, end))
-
-    def test(self, parts: Parts, start: int, end: int) -> n.Later:
-        return n.Later("test", span=self.span(start, end))
 
     # ---- stores
 
@@ -337,6 +328,147 @@ class Builder:
 
     def ship_in(self, parts: Parts, start: int, end: int) -> n.ShipIn:
         return n.ShipIn(parts[0], span=self.span(start, end))
+
+    # ---- promises
+
+    def promise_never_oversell(self, parts: Parts, start: int, end: int) -> n.NeverOversell:
+        return n.NeverOversell(tuple(parts), span=self.span(start, end))
+
+    def preorder_exception(self, parts: Parts, start: int, end: int) -> n.Exempt:
+        return n.Exempt("preorder", span=self.span(start, end))
+
+    def plus_exception(self, parts: Parts, start: int, end: int) -> n.Exempt:
+        return n.Exempt("plus", span=self.span(start, end))
+
+    def at_least_exception(self, parts: Parts, start: int, end: int) -> n.Exempt:
+        return n.Exempt("at least", span=self.span(start, end))
+
+    def push_exactly_exception(self, parts: Parts, start: int, end: int) -> n.Exempt:
+        return n.Exempt("push exactly", span=self.span(start, end))
+
+    def above_exception(self, parts: Parts, start: int, end: int) -> n.Exempt:
+        if parts[0].ppm != _WHOLE_PPM:
+            span = parts[0].span
+            fix = Fix(span, "100%", "write `100%`")
+            self.say(Diagnostic("PUSH012", f"unexpected `{brief(span.text)}`", span, "expected `100%`", fix))
+        return n.Exempt("above", span=self.span(start, end))
+
+    def promise_every_listing(self, parts: Parts, start: int, end: int) -> n.EveryListingHasARule:
+        self._expect(parts[0], "a")
+        return n.EveryListingHasARule(span=self.span(start, end))
+
+    def promise_never_decreases(self, parts: Parts, start: int, end: int) -> n.NeverDecreases:
+        return n.NeverDecreases(parts[0], span=self.span(start, end))
+
+    def promise_shows_at_most(self, parts: Parts, start: int, end: int) -> n.ShowsAtMost:
+        return n.ShowsAtMost(parts[0], parts[1], span=self.span(start, end))
+
+    def promised_all_stores(self, parts: Parts, start: int, end: int) -> None:
+        return None
+
+    # ---- tests
+
+    def test(self, parts: Parts, start: int, end: int) -> n.Test | None:
+        name, head = parts[0]
+        if name.span.start == name.span.end:
+            # the parser put it there so that the block of a broken head is read
+            return None
+        return n.Test(name, tuple(parts[1:]), head=head, broken=self._is_broken(start, end), span=self.span(start, end))
+
+    def test_head(self, parts: Parts, start: int, end: int) -> tuple[n.Text, Span]:
+        return parts[0], self.span(start, end)
+
+    def stock(self, parts: Parts, start: int, end: int) -> n.StockSeries:
+        return n.StockSeries(parts[0], parts[1], tuple(parts[2:]), span=self.span(start, end))
+
+    def shortfall(self, parts: Parts, start: int, end: int) -> n.Shortfall:
+        number = self.span(parts[0].start + 1, parts[0].end)
+        units = self._whole(number, "a quantity", "PUSH022")
+        if units > _MAX_UNITS:
+            self._out_of_range("PUSH022", "a quantity is at least -1_000_000_000 units", start, end)
+        return n.Shortfall(min(units, _MAX_UNITS), span=self.span(start, end))
+
+    def stock_untracked(self, parts: Parts, start: int, end: int) -> n.StockUntracked:
+        return n.StockUntracked(*parts, span=self.span(start, end))
+
+    def reserved(self, parts: Parts, start: int, end: int) -> n.Reserved:
+        return n.Reserved(*parts, span=self.span(start, end))
+
+    def live(self, parts: Parts, start: int, end: int) -> n.LiveQuantity:
+        sku, place, amount, *more = parts
+        preorder = bool(more) and more[0] is True
+        ago = more[-1] if more and more[-1] is not True else None
+        return n.LiveQuantity(sku, place, amount, preorder, ago, span=self.span(start, end))
+
+    def in_preorder(self, parts: Parts, start: int, end: int) -> bool:
+        return True
+
+    def pushed_ago(self, parts: Parts, start: int, end: int) -> n.Duration | n.Name:
+        duration: n.Duration | n.Name = parts[0]
+        return duration
+
+    def pack(self, parts: Parts, start: int, end: int) -> n.Pack:
+        return n.Pack(*parts, span=self.span(start, end))
+
+    def preorder_range(self, parts: Parts, start: int, end: int) -> n.PreorderRange:
+        return n.PreorderRange(*parts, span=self.span(start, end))
+
+    def listing_off(self, parts: Parts, start: int, end: int) -> n.ListingOff:
+        return n.ListingOff(*parts, span=self.span(start, end))
+
+    def sku_category(self, parts: Parts, start: int, end: int) -> n.SkuFact:
+        return n.SkuFact("category", *parts, span=self.span(start, end))
+
+    def sku_brand(self, parts: Parts, start: int, end: int) -> n.SkuFact:
+        return n.SkuFact("brand", *parts, span=self.span(start, end))
+
+    def sku_tag(self, parts: Parts, start: int, end: int) -> n.SkuFact:
+        return n.SkuFact("tag", *parts, span=self.span(start, end))
+
+    def start_at(self, parts: Parts, start: int, end: int) -> n.StartAt:
+        return n.StartAt(*parts, span=self.span(start, end))
+
+    def tick_every(self, parts: Parts, start: int, end: int) -> n.TickEvery:
+        return n.TickEvery(parts[0], span=self.span(start, end))
+
+    def place(self, parts: Parts, start: int, end: int) -> n.Place:
+        return n.Place(parts[0], parts[1] if len(parts) > 1 else None, span=self.span(start, end))
+
+    def expect_quantity(self, parts: Parts, start: int, end: int) -> n.ExpectQuantity:
+        return n.ExpectQuantity(parts[0], parts[1], tuple(parts[2:]), span=self.span(start, end))
+
+    def expect_preorder(self, parts: Parts, start: int, end: int) -> n.ExpectPreorder:
+        return n.ExpectPreorder(parts[0], parts[1], tuple(parts[2:]), span=self.span(start, end))
+
+    def expect_ship_in(self, parts: Parts, start: int, end: int) -> n.ExpectShipIn:
+        return n.ExpectShipIn(parts[0], parts[1], tuple(parts[2:]), span=self.span(start, end))
+
+    def expect_outcome(self, parts: Parts, start: int, end: int) -> n.ExpectOutcome:
+        return n.ExpectOutcome(parts[0], parts[1], tuple(parts[2:]), span=self.span(start, end))
+
+    def expect_no_rule(self, parts: Parts, start: int, end: int) -> n.ExpectNoRule:
+        return n.ExpectNoRule(parts[0], parts[1], tuple(parts[2:]), span=self.span(start, end))
+
+    def open(self, parts: Parts, start: int, end: int) -> n.PreorderState:
+        return n.PreorderState(True, span=self.span(start, end))
+
+    def closed(self, parts: Parts, start: int, end: int) -> n.PreorderState:
+        return n.PreorderState(False, span=self.span(start, end))
+
+    def pushed(self, parts: Parts, start: int, end: int) -> n.Outcome:
+        return n.Outcome("pushed", span=self.span(start, end))
+
+    def unchanged(self, parts: Parts, start: int, end: int) -> n.Outcome:
+        return n.Outcome("unchanged", span=self.span(start, end))
+
+    def held(self, parts: Parts, start: int, end: int) -> n.Outcome:
+        return n.Outcome("held", span=self.span(start, end))
+
+    def blocked(self, parts: Parts, start: int, end: int) -> n.Outcome:
+        return n.Outcome("blocked", span=self.span(start, end))
+
+    def no_rule(self, parts: Parts, start: int, end: int) -> n.NoRule:
+        return n.NoRule(span=self.span(start, end))
 
 
 Names = tuple[n.Name, ...]

@@ -7,6 +7,7 @@ durations seconds; a named value (`let`) stands as a `Name` until the checker re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pushdsl.source import SourceText, Span
 
@@ -383,15 +384,230 @@ class Rule(Node):
     broken: bool = field(default=False, compare=False)
 
 
-# promise never oversell    test "…" { … }
+# ---- promises ---------------------------------------------------------------------------------------
+
+
+# preorder    plus    at least    push exactly    above 100%
 @dataclass(frozen=True, slots=True)
-class Later(Node):
-    """A `promise` or `test`: the parser accepts it, nothing reads it yet."""
+class Exempt(Node):
+    """What a promise leaves out: `kind` is the words as written, `above` for `above 100%`."""
 
-    kind: str
+    kind: Literal["preorder", "plus", "at least", "push exactly", "above"]
 
 
-Declaration = Edition | Use | Warehouse | Store | Group | Skus | Let | Rule | Later
+# promise never oversell except preorder, plus
+@dataclass(frozen=True, slots=True)
+class NeverOversell(Node):
+    exceptions: tuple[Exempt, ...]
+
+
+# promise every listing has a rule
+@dataclass(frozen=True, slots=True)
+class EveryListingHasARule(Node):
+    pass
+
+
+# promise choice_my never decreases
+@dataclass(frozen=True, slots=True)
+class NeverDecreases(Node):
+    """`store` is a store or a group; None for `all stores`."""
+
+    store: Name | None
+
+
+# promise shopee_my shows at most 500 units
+@dataclass(frozen=True, slots=True)
+class ShowsAtMost(Node):
+    """`store` is a store or a group; None for `all stores`."""
+
+    store: Name | None
+    amount: QuantityValue
+
+
+Promise = NeverOversell | EveryListingHasARule | NeverDecreases | ShowsAtMost
+
+# ---- facts of a test --------------------------------------------------------------------------------
+
+
+# on shopee_my at "MY-01"
+@dataclass(frozen=True, slots=True)
+class Place(Node):
+    store: Name
+    location: Text | None
+
+
+# -5 units
+@dataclass(frozen=True, slots=True)
+class Shortfall(Node):
+    """Stock below 0; `units` are how far below, above 0."""
+
+    units: int
+
+
+# stock "BTY-0100" in kl 15 units, 8 units, -5 units
+@dataclass(frozen=True, slots=True)
+class StockSeries(Node):
+    """One amount a tick; the last one lasts."""
+
+    sku: Text
+    warehouse: Name
+    amounts: tuple[QuantityValue | Shortfall, ...]
+
+
+# stock "BTY-0100" in kl untracked
+@dataclass(frozen=True, slots=True)
+class StockUntracked(Node):
+    sku: Text
+    warehouse: Name
+
+
+# reserved "BTY-0100" on shopee_my 4 units
+@dataclass(frozen=True, slots=True)
+class Reserved(Node):
+    sku: Text
+    place: Place
+    amount: QuantityValue
+
+
+# live "BTY-0100" on shopee_my 30 units preorder pushed 3 hours ago
+@dataclass(frozen=True, slots=True)
+class LiveQuantity(Node):
+    """`pushed_ago` is None where the quantity was only read from the store."""
+
+    sku: Text
+    place: Place
+    amount: QuantityValue
+    preorder: bool
+    pushed_ago: DurationValue | None
+
+
+# pack "BTY-0100" on shopee_my 6 units
+@dataclass(frozen=True, slots=True)
+class Pack(Node):
+    sku: Text
+    store: Name
+    amount: QuantityValue
+
+
+# range "BTY-0100" on shopee_my 7 days to 30 days
+@dataclass(frozen=True, slots=True)
+class PreorderRange(Node):
+    sku: Text
+    store: Name
+    fewest: DurationValue
+    most: DurationValue
+
+
+# listing "BTY-0100" on shopee_my off
+@dataclass(frozen=True, slots=True)
+class ListingOff(Node):
+    sku: Text
+    store: Name
+
+
+# category "BTY-0100" "Beauty"    brand "BTY-0100" "Acme"    tag "BTY-0100" "summer"
+@dataclass(frozen=True, slots=True)
+class SkuFact(Node):
+    kind: Literal["category", "brand", "tag"]
+    sku: Text
+    value: Text
+
+
+# start at "2026-11-11 00:00" in "Asia/Manila"
+@dataclass(frozen=True, slots=True)
+class StartAt(Node):
+    time: Text
+    zone: Text
+
+
+# tick every 12 hours
+@dataclass(frozen=True, slots=True)
+class TickEvery(Node):
+    duration: DurationValue
+
+
+TestFact = (
+    StockSeries | StockUntracked | Reserved | LiveQuantity | Pack | PreorderRange | ListingOff | SkuFact | StartAt
+    | TickEvery
+)  # fmt: skip
+
+# ---- expectations of a test -------------------------------------------------------------------------
+
+
+# open    closed
+@dataclass(frozen=True, slots=True)
+class PreorderState(Node):
+    open: bool
+
+
+# pushed    unchanged    held    blocked
+@dataclass(frozen=True, slots=True)
+class Outcome(Node):
+    word: Literal["pushed", "unchanged", "held", "blocked"]
+
+
+# no rule
+@dataclass(frozen=True, slots=True)
+class NoRule(Node):
+    pass
+
+
+# expect "BTY-0100" on shopee_my at "MY-01" 14 units, 7 units
+@dataclass(frozen=True, slots=True)
+class ExpectQuantity(Node):
+    sku: Text
+    place: Place
+    series: tuple[QuantityValue, ...]
+
+
+# expect "BTY-0100" on shopee_my preorder closed, open
+@dataclass(frozen=True, slots=True)
+class ExpectPreorder(Node):
+    sku: Text
+    place: Place
+    series: tuple[PreorderState, ...]
+
+
+# expect "BTY-0100" on shopee_my ship in 7 days
+@dataclass(frozen=True, slots=True)
+class ExpectShipIn(Node):
+    sku: Text
+    place: Place
+    series: tuple[DurationValue, ...]
+
+
+# expect "BTY-0100" on shopee_my pushed, unchanged
+@dataclass(frozen=True, slots=True)
+class ExpectOutcome(Node):
+    sku: Text
+    place: Place
+    series: tuple[Outcome, ...]
+
+
+# expect "BTY-0100" on shopee_my no rule
+@dataclass(frozen=True, slots=True)
+class ExpectNoRule(Node):
+    sku: Text
+    place: Place
+    series: tuple[NoRule, ...]
+
+
+Expectation = ExpectQuantity | ExpectPreorder | ExpectShipIn | ExpectOutcome | ExpectNoRule
+TestStatement = TestFact | Expectation
+
+
+# test "low stock goes to Shopee" { ... }
+@dataclass(frozen=True, slots=True)
+class Test(Node):
+    """`head` covers `test "..."`. `broken` as for a store."""
+
+    name: Text
+    statements: tuple[TestStatement, ...]
+    head: Span = field(compare=False, repr=False)
+    broken: bool = field(default=False, compare=False)
+
+
+Declaration = Edition | Use | Warehouse | Store | Group | Skus | Let | Rule | Promise | Test
 
 
 @dataclass(frozen=True, slots=True)

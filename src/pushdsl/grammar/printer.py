@@ -56,8 +56,17 @@ def print_declaration(node: n.Declaration) -> str:
         case n.Rule():
             overrides = f" overrides {', '.join(map(_text, node.overrides))}" if node.overrides else ""
             return f"rule {_text(node.name)}{overrides}" + _block(_sorted(node.statements, _LADDER), print_statement)
-        case n.Later():
-            return node.span.text
+        case n.NeverOversell():
+            exempt = f" except {', '.join(map(_exempt, node.exceptions))}" if node.exceptions else ""
+            return f"promise never oversell{exempt}"
+        case n.EveryListingHasARule():
+            return "promise every listing has a rule"
+        case n.NeverDecreases():
+            return f"promise {_promised(node.store)} never decreases"
+        case n.ShowsAtMost():
+            return f"promise {_promised(node.store)} shows at most {_value(node.amount)}"
+        case n.Test():
+            return f"test {_text(node.name)}" + _block(node.statements, print_test_statement)
     assert_never(node)
 
 
@@ -123,6 +132,44 @@ def print_statement(node: n.RuleStatement | n.PreorderStatement) -> str:
     assert_never(node)
 
 
+def print_test_statement(node: n.TestStatement) -> str:
+    match node:
+        case n.StockSeries():
+            return f"stock {_text(node.sku)} in {node.warehouse.text} {_series(map(_value, node.amounts))}"
+        case n.StockUntracked():
+            return f"stock {_text(node.sku)} in {node.warehouse.text} untracked"
+        case n.Reserved():
+            return f"reserved {_text(node.sku)} {_place(node.place)} {_value(node.amount)}"
+        case n.LiveQuantity():
+            mode = " preorder" if node.preorder else ""
+            ago = f" pushed {_value(node.pushed_ago)} ago" if node.pushed_ago else ""
+            return f"live {_text(node.sku)} {_place(node.place)} {_value(node.amount)}{mode}{ago}"
+        case n.Pack():
+            return f"pack {_text(node.sku)} on {node.store.text} {_value(node.amount)}"
+        case n.PreorderRange():
+            days = f"{_value(node.fewest)} to {_value(node.most)}"
+            return f"range {_text(node.sku)} on {node.store.text} {days}"
+        case n.ListingOff():
+            return f"listing {_text(node.sku)} on {node.store.text} off"
+        case n.SkuFact():
+            return f"{node.kind} {_text(node.sku)} {_text(node.value)}"
+        case n.StartAt():
+            return f"start at {_text(node.time)} in {_text(node.zone)}"
+        case n.TickEvery():
+            return f"tick every {_value(node.duration)}"
+        case n.ExpectQuantity():
+            return f"{_expected(node)} {_series(map(_value, node.series))}"
+        case n.ExpectPreorder():
+            return f"{_expected(node)} preorder {_series('open' if one.open else 'closed' for one in node.series)}"
+        case n.ExpectShipIn():
+            return f"{_expected(node)} ship in {_series(map(_value, node.series))}"
+        case n.ExpectOutcome():
+            return f"{_expected(node)} {_series(one.word for one in node.series)}"
+        case n.ExpectNoRule():
+            return f"{_expected(node)} {_series('no rule' for _ in node.series)}"
+    assert_never(node)
+
+
 def print_selector(node: n.Selector) -> str:
     exclude = f" except {', '.join(map(_term, node.exclude))}" if node.exclude else ""
     return ", ".join(map(_term, node.include)) + exclude
@@ -164,6 +211,26 @@ def _taken(node: n.Take) -> str:
     )
 
 
+def _exempt(node: n.Exempt) -> str:
+    return "above 100%" if node.kind == "above" else node.kind
+
+
+def _promised(store: n.Name | None) -> str:
+    return store.text if store else "all stores"
+
+
+def _expected(node: n.Expectation) -> str:
+    return f"expect {_text(node.sku)} {_place(node.place)}"
+
+
+def _place(node: n.Place) -> str:
+    return f"on {node.store.text}" + (f" at {_text(node.location)}" if node.location else "")
+
+
+def _series(values: Iterable[str]) -> str:
+    return ", ".join(values)
+
+
 def _names(names: Iterable[n.Name]) -> str:
     return ", ".join(name.text for name in names)
 
@@ -172,12 +239,14 @@ def _except(names: Sequence[n.Name]) -> str:
     return f" except {_names(names)}" if names else ""
 
 
-def _value(node: n.Quantity | n.Percentage | n.Duration | n.Name) -> str:
+def _value(node: n.Quantity | n.Shortfall | n.Percentage | n.Duration | n.Name) -> str:
     match node:
         case n.Name():
             return node.text
         case n.Quantity():
             return _counted(node.units, "unit")
+        case n.Shortfall():
+            return f"-{_counted(node.units, 'unit')}"
         case n.Percentage():
             whole, decimals = divmod(node.ppm, 10_000)
             return f"{whole}.{decimals:04}".rstrip("0").rstrip(".") + "%"
