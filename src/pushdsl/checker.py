@@ -13,7 +13,9 @@ from dataclasses import replace
 
 from pushdsl.errors import Diagnostic, RuleError
 from pushdsl.findings import CODES, Findings, listed
+from pushdsl.grammar import parser
 from pushdsl.limits import UNLIMITED, LimitsProfile, say_many_rules, too_many_skus
+from pushdsl.loader import CODES as LOADER_CODES
 from pushdsl.loader import Loaded
 from pushdsl.names import Names, quoted
 from pushdsl.overlap import certainly_named, may_meet
@@ -22,6 +24,7 @@ from pushdsl.rules import CheckedRules
 from pushdsl.ruling import Ruling, Surroundings, rule_on
 from pushdsl.selectors import Selectors
 from pushdsl.shops import Capabilities, Platforms, Shops
+from pushdsl.silencing import silence
 
 __all__ = ["CODES", "Capabilities", "Platforms", "check", "diagnose"]
 
@@ -69,7 +72,7 @@ def _diagnose(
         tuple(replace(ruling.rule, overrides=overrides[ruling.rule.name]) for ruling in rulings),
         tuple(names.warehouses),
         around.shops.stores,
-        diagnostics,
+        tuple(said for said in diagnostics if not said.silenced),
         loaded.sha256,
     )
     return rules, diagnostics
@@ -234,7 +237,10 @@ def _check_limits(rulings: Sequence[Ruling], profile: LimitsProfile, around: Sur
 
 
 def _in_order(loaded: Loaded, findings: Findings) -> tuple[Diagnostic, ...]:
-    """All diagnostics in the order of files and text, less the lints about a line that has an error of its own."""
+    """All diagnostics in the order of files and text, less the lints about a line that has an error of its own.
+
+    What a comment silences stays among them, with its reason.
+    """
     place = {id(file.source): number for number, file in enumerate(loaded.files)}
     broken = {
         (id(said.span.source), said.span.line)
@@ -250,4 +256,6 @@ def _in_order(loaded: Loaded, findings: Findings) -> tuple[Diagnostic, ...]:
     def key(said: Diagnostic) -> tuple[int, int]:
         return (place.get(id(said.span.source), len(place)), said.span.start) if said.span is not None else (-1, 0)
 
-    return tuple(sorted((*loaded.diagnostics, *spoken), key=key))
+    sources = [file.source for file in loaded.files]
+    known = {**parser.CODES, **LOADER_CODES, **CODES}
+    return tuple(sorted(silence(sources, (*loaded.diagnostics, *spoken), known), key=key))

@@ -22,7 +22,10 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One thing to say about a rule file. `span` is absent only where no file could be read."""
+    """One thing to say about a rule file. `span` is absent only where no file could be read.
+
+    `silenced` is the reason that a comment gives for letting a lint be, empty where none does.
+    """
 
     code: str
     message: str
@@ -31,6 +34,7 @@ class Diagnostic:
     fix: Fix | None = None
     severity: Severity = "error"
     related: tuple[Span, ...] = ()
+    silenced: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,14 @@ class PushdslError(Exception):
 
 
 class RuleError(PushdslError):
-    """The rules do not check; carries every diagnostic of every file."""
+    """The rules do not check; carries every diagnostic of every file but what a comment silences."""
 
     exit_code = 3
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         count = sum(d.severity == "error" for d in diagnostics)
         super().__init__(f"{count} error{'s' if count != 1 else ''} in the rules")
-        self.diagnostics = tuple(diagnostics)
+        self.diagnostics = tuple(said for said in diagnostics if not said.silenced)
 
 
 class FactsError(PushdslError):
