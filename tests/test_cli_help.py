@@ -83,6 +83,7 @@ def test_every_command_has_a_section() -> None:
     [
         ["check", "--json"],
         ["plan", "--json"],
+        ["diff", "rules.push", "rules.push", "--json"],
         ["explain", "shopee_my", "MUG-03", "--json"],
         ["apply", "--json"],
         ["records", "--json"],
@@ -134,7 +135,7 @@ def test_an_unknown_command_is_named_with_those_that_there_are(capsys: pytest.Ca
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_unknown_option_exits_with_1_and_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    needed = {"explain": ["shopee_my", "MUG-03"], "reconcile": ["shopee_my"]}.get(command, [])
+    needed = {"explain": ["shopee_my", "MUG-03"], "reconcile": ["shopee_my"], "diff": ["old", "new"]}.get(command, [])
 
     with pytest.raises(SystemExit) as exit:
         main([command, *needed, "--wrong-option"])

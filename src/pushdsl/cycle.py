@@ -7,7 +7,7 @@ and pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -82,8 +82,11 @@ class Inputs:
     warnings: tuple[Problem, ...]
 
 
-def read_inputs(project: Project) -> Inputs:
-    """Rules, facts (with what the store of record knows) and limits. Raises RuleError, FactsError, SettingsError."""
+def read_inputs(project: Project, recorded: bool = True) -> Inputs:
+    """Rules, facts and limits. Raises RuleError, FactsError, SettingsError.
+
+    With `recorded` the store of record, where there is one, says what stores show; else the facts alone do.
+    """
     from pushdsl.checker import check
     from pushdsl.claims import over_limits
     from pushdsl.facts import read_facts
@@ -91,11 +94,21 @@ def read_inputs(project: Project) -> Inputs:
 
     _check_blocked(project)
     rules = check(load(project.paths), project.platforms, project.settings.limits)
-    facts, warnings = read_facts(project.facts, _recorded(project.settings))
+    facts, warnings = read_facts(project.facts, _recorded(project.settings) if recorded else None)
     if over := over_limits(rules, facts, project.settings.limits):
         raise RuleError(over)
     limits = {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
     return Inputs(rules, facts, limits, warnings)
+
+
+def with_rules(project: Project, inputs: Inputs, paths: Sequence[Path]) -> Inputs:
+    """The same facts and settings under other rules, to compare two plans. Raises RuleError."""
+    from pushdsl.checker import check
+    from pushdsl.loader import load
+
+    rules = check(load(paths), project.platforms, project.settings.limits)
+    limits = {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
+    return replace(inputs, rules=rules, limits=limits)
 
 
 def _recorded(settings: Settings) -> RecordedLive | None:

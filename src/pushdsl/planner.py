@@ -265,6 +265,11 @@ class PlannedCells(Sequence[PlannedCell]):
         """The cells at these places."""
         return self._part(self._rows[rows])
 
+    @property
+    def store_names(self) -> Sequence[str]:
+        """All stores of the facts; `numbers` speaks of them by their place here."""
+        return self._facts.stores
+
     def by_store(self) -> Iterator[tuple[str, PlannedCells]]:
         """The cells of each store that has some, in the order of the stores' names."""
         stores = self._facts.listings.store[self._cells.listing[self._rows]]

@@ -14,6 +14,7 @@ COMMANDS = {
     "init": "write a small project that plans at once",
     "check": "check rule files and show every error",
     "plan": "show what every store shall show, and why",
+    "diff": "show what a rule change does to today's facts",
     "explain": "show how one listing's quantity comes about",
     "apply": "push the differences to the stores",
     "reconcile": "read what a store shows and keep it",

@@ -126,7 +126,7 @@ def _cells(count: int) -> str:
 def problem_items(problems: Sequence[PlanProblem], detail: Detail = "changes") -> list[str]:
     """A line for each kind of problem, the first of them where there are many."""
     if detail == "summary":
-        return [f"{len(problems):,} remarks: `pushdsl plan` names them"] if problems else []
+        return [f"{len(problems):,} remarks; without `--summary` they are named"] if problems else []
     texts = [prose(text) for text in problem_texts(problems)]
     more = [f"… and {len(texts) - ITEMS:,} more"] if len(texts) > ITEMS else []
     return texts[:ITEMS] + more
