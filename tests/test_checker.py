@@ -23,6 +23,7 @@ CASES = Path(__file__).parent / "cases" / "check"
 class Can:
     preorder: bool = False
     locations: bool = False
+    max_quantity: int = 999_999
 
 
 class FakePlatforms:

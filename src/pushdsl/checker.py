@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from pushdsl.dead import say_dead
 from pushdsl.errors import Diagnostic, RuleError
 from pushdsl.findings import CODES, Findings, listed
 from pushdsl.grammar import parser
@@ -63,7 +64,11 @@ def _diagnose(
     _check_overrides(rulings, overrides, around)
     _check_rivals(rulings, overrides, around)
     _check_choice_warehouses(rulings, around)
+    for ruling in rulings:
+        say_dead(ruling, around)
     _check_limits(rulings, profile, around)
+    names.resolve_promises()
+    tests = check_tests(names, shops, _sent_to(rulings), findings)
     names.say_unused()
     diagnostics = _in_order(loaded, findings)
     if any(diagnostic.severity == "error" for diagnostic in diagnostics):

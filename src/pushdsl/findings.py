@@ -65,6 +65,20 @@ CODES: dict[str, str] = {
     "PUSH315": "the threshold of `below` above `open at`",
     "PUSH316": "a number that applies at each of several locations",
     "PUSH317": "`overrides` of a rule that cannot overlap",
+    "PUSH322": "a statement that changes nothing",
+    "PUSH323": "a cap that never binds",
+    "PUSH324": "a slow lane above the cap",
+    "PUSH325": "a rule that shows 0 whatever the stock",
+    "PUSH600": "the same fact twice in a test",
+    "PUSH601": "the same expected twice in a test",
+    "PUSH602": "a location that the store does not have",
+    "PUSH603": "a store of several locations without `at`",
+    "PUSH604": "a pack that cannot be",
+    "PUSH605": "a range of days that cannot be",
+    "PUSH606": "a test that runs too far into the future",
+    "PUSH610": "a test that expects nothing",
+    "PUSH611": "a SKU without stock that is nearly another",
+    "PUSH612": "a store that no rule sends to",
 }
 
 

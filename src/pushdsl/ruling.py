@@ -389,14 +389,14 @@ def _check_feeding(ruling: Ruling, around: Surroundings) -> None:
 
 def _check_bounds(ruling: Ruling, findings: Findings) -> None:
     rule = ruling.rule
-    if rule.at_least is not None:
+    if rule.at_least:
         help = "it may be sold although it does not exist: keep it only if that is meant"
         findings.lint("PUSH311", "`at least` can show stock that does not exist", rule.spans["at least"], help)
     if rule.at_least is not None and rule.at_most is not None and rule.at_least > rule.at_most:
         help = f"`at least` wins: always {rule.at_least} units are shown"
         message = "`at least` is above `at most`"
         findings.lint("PUSH312", message, rule.spans["at least"], help, related=[rule.spans["at most"]])
-    if rule.at_least is not None and rule.hide_below is not None and rule.hide_below > rule.at_least:
+    if rule.at_least and rule.hide_below is not None and rule.hide_below > rule.at_least:
         help = "what `at least` raises is hidden again: raise to more, or hide below fewer"
         message = "`hide below` is above `at least`"
         findings.lint("PUSH313", message, rule.spans["hide below"], help, related=[rule.spans["at least"]])

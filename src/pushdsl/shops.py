@@ -22,6 +22,8 @@ class Capabilities(Protocol):
     def preorder(self) -> bool: ...
     @property
     def locations(self) -> bool: ...
+    @property
+    def max_quantity(self) -> int: ...
 
 
 class Platforms(Protocol):
@@ -77,6 +79,11 @@ class Shops:
         """None where the platform cannot be asked."""
         capabilities = self._capabilities(store)
         return None if capabilities is None else capabilities.preorder
+
+    def maximum(self, store: str) -> int | None:
+        """The most that the store shows of any listing; None where its platform cannot be asked."""
+        capabilities = self._capabilities(store)
+        return None if capabilities is None else capabilities.max_quantity
 
     # ---- helpers
 

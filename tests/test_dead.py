@@ -1,0 +1,202 @@
+"""What is called dead is dead: without it, the slow reading of the language gives the same for any stock."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from pushdsl.checker import diagnose
+from pushdsl.errors import Diagnostic
+from pushdsl.loader import load
+from pushdsl.rules import CheckedRule, CheckedRules
+from tests.ladder_reference import Answer, Limits, Listing, Live, Shop, Stock, evaluate
+
+AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
+MAXIMUM = 100_001
+HEAD = """push edition 1
+warehouse a
+warehouse b
+store s0 on one
+store s1 on one
+store s2 on one {
+  location a -> "A"
+  location b -> "B"
+}
+"""
+PLACES = {"s0": ("",), "s1": ("",), "s2": ("A", "B")}
+
+
+class Platforms:
+    names = ("one",)
+    packages: Mapping[str, str] = {}
+
+    def capabilities(self, store: object) -> SimpleNamespace:
+        return SimpleNamespace(preorder=True, locations=True, max_quantity=MAXIMUM)
+
+
+# ---- rules of small numbers, which often meet ---------------------------------------------------------
+
+few = st.integers(0, 6)
+percentages = st.sampled_from(["100%", "100%", "50%", "20%", "0%", "150%"])
+
+
+@st.composite
+def rule_texts(draw: st.DrawFn) -> str:
+    def sometimes(words: str, numbers: st.SearchStrategy[int] = few) -> list[str]:
+        return [words.format(draw(numbers))] if draw(st.booleans()) else []
+
+    stores = draw(st.sampled_from([["s0"], ["s0", "s1"], ["s2"], ["s0", "s2"]]))
+    lines = ["for everything", f"to {', '.join(stores)}"]
+    exactly = draw(st.integers(0, 4)) == 0
+    take = not exactly or draw(st.booleans())
+    if take:
+        warehouses = draw(st.sampled_from([["a"], ["a", "b"]]))
+        lines.append("take " + ", ".join(f"{draw(percentages)} of {w}" for w in warehouses))
+    if exactly:
+        lines.append(f"push exactly {draw(few)} units")
+    else:
+        lines += draw(st.sampled_from([[], ["keep back safety stock"], [f"keep back {draw(few)} units"]]))
+        plus = draw(st.sampled_from(["", f" plus {draw(few)} units", f" plus {draw(few)} units even at zero"]))
+        lines.append(f"push {draw(percentages)}{plus}")
+    lines += sometimes("at most {} units", st.sampled_from([0, 3, 5, 6, 8, 100_000, MAXIMUM, 10**9]))
+    lines += sometimes("at least {} units") + sometimes("hide below {} units")
+    if take and draw(st.booleans()):
+        lines.append(f"below {draw(few)} units only {draw(st.sampled_from(stores))}")
+    if take and draw(st.integers(0, 3)) == 0:
+        opens = draw(few)
+        lines.append(
+            f"preorder {{\nopen at {opens} units\nclose above {opens + draw(few)} units\nadd {draw(few)} units\n}}"
+        )
+    if draw(st.integers(0, 4)) == 0:
+        lines.append("increase only")
+    if take and draw(st.booleans()):
+        falls = draw(st.sampled_from(["", " unless it falls by 50%", " unless it falls by 150%"]))
+        lines.append(f"above {draw(few)} units every 12 hours{falls}")
+    return HEAD + 'rule "R" {\n' + "\n".join(lines) + "\n}\n"
+
+
+def shops(seed: int, count: int) -> list[Shop]:
+    """Stock and what is shown at random, near the rules' numbers. Hypothesis would take ten times as long."""
+    random = Random(seed)
+
+    def quantity() -> int:
+        return random.choice([random.randint(0, 6), random.randint(0, 12), random.choice([100_000, MAXIMUM, 10**9])])
+
+    def shop() -> Shop:
+        stock = {
+            (warehouse, "X"): Stock(
+                random.choice([quantity(), quantity(), -random.randint(1, 8)]),
+                tracked=random.random() > 0.1,
+                safety=random.randint(0, 3),
+            )
+            for warehouse in "ab"
+            if random.random() > 0.1
+        }
+        listings = tuple(Listing(store, "L", "X", pack=random.choice([1, 1, 2, 6])) for store in PLACES)
+        live = {
+            (store, "L", place): Live(
+                random.choice([None, quantity(), quantity()]),
+                random.choice([0, 0, 4]),
+                random.choice(["normal", "preorder"]),
+                confirmed_at=random.choice([None, AT - timedelta(hours=1), AT - timedelta(hours=20)]),
+            )
+            for store, places in PLACES.items()
+            for place in places
+        }
+        return Shop(stock, listings, live)
+
+    return [shop() for _ in range(count)]
+
+
+# ---- taking away what is called dead ------------------------------------------------------------------
+
+WITHOUT: Mapping[str, Callable[[CheckedRule], CheckedRule]] = {
+    "keep back": lambda rule: replace(rule, keep_back=0, keep_back_safety=False),
+    "plus": lambda rule: replace(rule, plus=0, even_at_zero=False),
+    "at most": lambda rule: replace(rule, at_most=None),
+    "at least": lambda rule: replace(rule, at_least=None),
+    "hide below": lambda rule: replace(rule, hide_below=None),
+    "below": lambda rule: replace(rule, below=None, only=frozenset()),
+    "above": lambda rule: replace(rule, above=None),
+    "unless": lambda rule: replace(rule, unless_falls_by=None),
+}
+
+
+def checked(text: str) -> tuple[CheckedRules, tuple[Diagnostic, ...]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rules.push"
+        path.write_text(text, "utf-8")
+        rules, said = diagnose(load([path]), Platforms())
+    assert rules is not None, [one.message for one in said]
+    return rules, said
+
+
+def cells(rules: CheckedRules, shop: Shop) -> dict[tuple[str, str, str], Answer]:
+    limits = Limits(MAXIMUM, counts_reserved=True, preorder=True)
+    return evaluate(rules, shop, dict.fromkeys(PLACES, limits), AT)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rule_texts(), st.integers(0, 10**6))
+def test_what_is_said_of_a_statement_holds_for_any_stock(text: str, seed: int) -> None:
+    rules, said = checked(text)
+    for one in said:
+        if one.code in HOLDS:
+            event(one.code)
+            for shop in shops(seed, 40):
+                assert HOLDS[one.code](rules, one.message, shop), (one.message, shop)
+
+
+def changes_nothing(rules: CheckedRules, message: str, shop: Shop) -> bool:
+    statement = next(name for name in WITHOUT if message.removeprefix("`").startswith(name))
+    less = replace(rules, rules=tuple(WITHOUT[statement](rule) for rule in rules.rules))
+    return cells(rules, shop) == cells(less, shop)
+
+
+def shows_0(rules: CheckedRules, message: str, shop: Shop) -> bool:
+    """Of stock that is tracked; pre-order and what is shown already come after it."""
+    [rule] = rules.rules
+    plain = replace(rules, rules=(replace(rule, preorder=None, increase_only=False),))
+    return {answer.quantity for answer in cells(plain, simple(shop)).values()} <= {0, None}
+
+
+def stays(rules: CheckedRules, message: str, shop: Shop) -> bool:
+    """Above the threshold, of single pieces and where no stock is below 0."""
+    [rule] = rules.rules
+    assert rule.above is not None
+    numbers = {min(int(number), MAXIMUM) for number in message.rpartition(" at ")[2].split(" or ")}
+    single = tuple(replace(listing, pack=1) for listing in shop.listings)
+    stock = {key: replace(row, on_hand=max(row.on_hand, 0)) for key, row in shop.stock.items()}
+    plain = replace(rules, rules=(replace(rule, increase_only=False),))
+    answers = cells(plain, simple(replace(shop, listings=single, stock=stock))).values()
+    return {a.quantity for a in answers if a.available is not None and a.available > rule.above} <= numbers
+
+
+def simple(shop: Shop) -> Shop:
+    """All stock tracked, and nothing reserved."""
+    stock = {key: replace(row, tracked=True) for key, row in shop.stock.items()}
+    return replace(shop, stock=stock, live={key: replace(live, reserved=0) for key, live in shop.live.items()})
+
+
+HOLDS: Mapping[str, Callable[[CheckedRules, str, Shop], bool]] = {
+    "PUSH322": changes_nothing,
+    "PUSH323": changes_nothing,
+    "PUSH324": stays,
+    "PUSH325": shows_0,
+}
+
+
+@pytest.mark.parametrize("statement", ["hide below 3 units", "at most 3 units", "below 3 units only s0"])
+def test_a_statement_that_changes_something_is_not_called_dead(statement: str) -> None:
+    _, said = checked(HEAD + f'rule "R" {{\nfor everything\nto s0, s1\ntake a\nsplit s0 50%, s1 50%\n{statement}\n}}\n')
+
+    assert {one.code for one in said} <= {"PUSH301"}
