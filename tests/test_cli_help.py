@@ -85,6 +85,7 @@ def test_every_command_has_a_section() -> None:
         ["plan", "--json"],
         ["diff", "rules.push", "rules.push", "--json"],
         ["explain", "shopee_my", "MUG-03", "--json"],
+        ["render", "--json"],
         ["apply", "--json"],
         ["records", "--json"],
         ["status", "--json"],

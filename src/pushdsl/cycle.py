@@ -18,6 +18,7 @@ from pushdsl.model import Plan, RecordedLive
 from pushdsl.settings import Settings, read_settings
 
 if TYPE_CHECKING:  # each stage is loaded when its turn comes: `check` needs no numpy, `plan` no HTTP
+    from pushdsl.grammar.nodes import File
     from pushdsl.model import Facts
     from pushdsl.planner import Explanation
     from pushdsl.plugins.manager import InstalledPlatforms
@@ -99,6 +100,16 @@ def read_inputs(project: Project, recorded: bool = True) -> Inputs:
         raise RuleError(over)
     limits = {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
     return Inputs(rules, facts, limits, warnings)
+
+
+def read_rules(project: Project) -> tuple[CheckedRules, tuple[File, ...], dict[str, Capabilities]]:
+    """Checked rules, their files as written, and what every store can do; no facts. Raises RuleError."""
+    from pushdsl.checker import check
+    from pushdsl.loader import load
+
+    loaded = load(project.paths)
+    rules = check(loaded, project.platforms, project.settings.limits)
+    return rules, loaded.files, {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
 
 
 def with_rules(project: Project, inputs: Inputs, paths: Sequence[Path]) -> Inputs:

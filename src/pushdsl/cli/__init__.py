@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "show what every store shall show, and why",
     "diff": "show what a rule change does to today's facts",
     "explain": "show how one listing's quantity comes about",
+    "render": "show rules as plain sentences, or as a table",
     "apply": "push the differences to the stores",
     "reconcile": "read what a store shows and keep it",
     "records": "list what was pushed and how it ended",

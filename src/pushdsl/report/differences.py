@@ -10,7 +10,8 @@ from pushdsl.differences import KINDS, Change, Difference, Kind, StoreDifference
 from pushdsl.model import PlannedCell
 from pushdsl.planfile import iso, problem_dict
 from pushdsl.report.markdown import STORE_MAX, STORES, Document, Section, code, fitted, problem_items, prose, title
-from pushdsl.report.plans import Detail, cell_name, mode_text, problem_summary, visible
+from pushdsl.report.plans import Detail, cell_name, mode_text, problem_summary
+from pushdsl.report.texts import visible
 
 FORMAT = "pushdsl.diff/1"
 BIGGEST = 10

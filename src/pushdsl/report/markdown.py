@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from pushdsl.model import Plan, PlannedCell, PlanProblem
 from pushdsl.planfile import iso
 from pushdsl.planner import PlannedCells, planned_cells
-from pushdsl.report.plans import Detail, cell_name, counted, counts_of, mode_text, problem_texts, visible
+from pushdsl.report.plans import Detail, cell_name, counted, counts_of, mode_text, problem_texts
+from pushdsl.report.texts import visible
 
 if TYPE_CHECKING:  # Jinja2 is loaded when something is laid out
     from jinja2 import Environment
@@ -176,19 +177,18 @@ def _length(text: str) -> int:
 
 
 def _laid_out(document: Document, sections: Sequence[_Shown]) -> str:
-    return _environment().get_template("comment.md.j2").render(document=document, sections=sections)
+    return environment().get_template("comment.md.j2").render(document=document, sections=sections)
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(  # nothing is escaped here: `code` and `prose` did
+    made = Environment(  # nothing is escaped here: `code` and `prose` did
         loader=PackageLoader("pushdsl", "report/templates"), undefined=StrictUndefined, keep_trailing_newline=True
     )
-    environment.filters["rules"] = _rules
-    environment.filters["names"] = _names
-    return environment
+    made.filters |= {"rules": _rules, "names": _names, "code": code, "prose": _whole}
+    return made
 
 
 def _names(columns: Iterable[str]) -> list[str]:
@@ -213,18 +213,23 @@ def code(text: str, most: int = TEXT_MAX) -> str:
     return fence + pad + text.replace("|", "\\|") + pad + fence
 
 
-def prose(text: str) -> str:
+def prose(text: str, most: int = TEXT_MAX) -> str:
     """A sentence that holds names: those in backticks become code spans, and nothing else is read as Markdown.
 
     Nobody is mentioned either, and no issue: forges look for `@name` and `#1` outside code spans.
     """
-    parts = re.split(r"`([^`]+)`", _cut(visible(text)))
-    return "".join(code(part) if number % 2 else _escaped(part) for number, part in enumerate(parts))
+    parts = re.split(r"`([^`]+)`", _cut(visible(text), most))
+    return "".join(code(part, most) if number % 2 else _escaped(part) for number, part in enumerate(parts))
 
 
 def _escaped(text: str) -> str:
     text = re.sub(r"[\\`*\[\]<>|~!&]|(?<!\w)_|_(?!\w)", lambda match: f"\\{match[0]}", text)
     return re.sub(r"([@#])(?=\w)", r"\1&#8203;", text)
+
+
+def _whole(text: str) -> str:
+    """A sentence of any length, where there is room."""
+    return prose(text, len(text))
 
 
 def title(store: str, words: str) -> str:

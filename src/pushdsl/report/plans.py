@@ -12,6 +12,7 @@ import numpy as np
 from pushdsl.model import ACTIONS, Action, Plan, PlannedCell, PlanProblem
 from pushdsl.planfile import iso
 from pushdsl.planner import PlannedCells, planned_cells
+from pushdsl.report.texts import visible
 
 Detail = Literal["summary", "changes", "every"]
 """How much of a plan is shown: a line for each store; what changes too; every cell with its reason."""
@@ -91,13 +92,6 @@ def cell_name(cell: PlannedCell) -> str:
 
 def _named(store_sku: str, location: str) -> str:
     return visible(f"{store_sku} @ {location}" if location else store_sku)
-
-
-def visible(text: str) -> str:
-    """On one line, without what a terminal would obey: a line break is `↵`, other control characters are `�`."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\u200c\u200d" else "↵" if c == "\n" else "�" for c in text)
 
 
 def _change(cell: PlannedCell) -> str:
