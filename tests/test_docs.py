@@ -228,6 +228,7 @@ GROUPS = {
     "3": "Remarks (lints)",
     "4": "Facts",
     "5": "Plans",
+    "6": "Tests",
 }
 
 

@@ -26,6 +26,7 @@ from pushdsl.ruling import Ruling, Surroundings, rule_on
 from pushdsl.selectors import Selectors
 from pushdsl.shops import Capabilities, Platforms, Shops
 from pushdsl.silencing import silence
+from pushdsl.trial_checks import check_tests
 
 __all__ = ["CODES", "Capabilities", "Platforms", "check", "diagnose"]
 
@@ -79,6 +80,7 @@ def _diagnose(
         around.shops.stores,
         tuple(said for said in diagnostics if not said.silenced),
         loaded.sha256,
+        tests,
     )
     return rules, diagnostics
 
@@ -102,6 +104,13 @@ def _resolve_unused(around: Surroundings) -> None:
         around.names.members_of(group)
     for declared in around.names.sets.values():
         around.selectors.declared(declared)
+
+
+def _sent_to(rulings: Sequence[Ruling]) -> frozenset[str] | None:
+    """The stores that some rule names; None where that is not certain."""
+    if not all(ruling.stores_known for ruling in rulings):
+        return None
+    return frozenset(store for ruling in rulings for store in ruling.rule.stores)
 
 
 # ---- overrides --------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from pushdsl.grammar import nodes as n
 from pushdsl.loader import Loaded
 from pushdsl.source import Span
 
-Named = n.Warehouse | n.Store | n.Group | n.Skus | n.Let | n.Rule
-D = TypeVar("D", n.Warehouse, n.Store, n.Group, n.Skus, n.Let, n.Rule)
+Named = n.Warehouse | n.Store | n.Group | n.Skus | n.Let | n.Rule | n.Test
+D = TypeVar("D", n.Warehouse, n.Store, n.Group, n.Skus, n.Let, n.Rule, n.Test)
 
 MOST_NESTED = 100
 """Groups in groups, or sets in sets."""
@@ -29,6 +29,7 @@ _WORD: Mapping[type[Named], str] = {
     n.Skus: "set of SKUs",
     n.Let: "value",
     n.Rule: "rule",
+    n.Test: "test",
 }
 _DECLARING: Mapping[type[Named], str] = {
     n.Warehouse: "`warehouse {}`",
@@ -58,6 +59,7 @@ class Names:
         self.sets: dict[str, n.Skus] = {}
         self.values: dict[str, n.Let] = {}
         self.rules: dict[str, n.Rule] = {}
+        self.tests: dict[str, n.Test] = {}
         self._tables: Mapping[type[Named], Mapping[str, Named]] = {
             n.Warehouse: self.warehouses,
             n.Store: self.stores,
@@ -70,7 +72,6 @@ class Names:
         self._broken = frozenset[str]().union(*(file.broken_names for file in loaded.files))
         # whether `all stores` and `all warehouses` can be known: a declaration may be among what is broken
         self._all_known = loaded.complete and not self._broken
-        self._has_later = False
         self._used: set[int] = set()
         # kinds of which some name meant nothing: it may have meant any that seems unused
         self._sought: set[type[Named]] = set()
@@ -78,6 +79,8 @@ class Names:
         self._being_resolved: list[str] = []
         self.all_stores: list[n.Store] = []
         self.all_rules: list[n.Rule] = []
+        self.all_tests: list[n.Test] = []
+        self.all_promises: list[n.Promise] = []
         for file in loaded.files:
             for declaration in file.declarations:
                 self._declare(declaration)
@@ -156,6 +159,14 @@ class Names:
             self._findings.error("PUSH101", f"there is no rule `{name.value}`", name.span, help, fix)
         return None
 
+    def resolve_promises(self) -> None:
+        """Says which names of the promises mean nothing; the others are used."""
+        for promise in self.all_promises:
+            if isinstance(promise, n.NeverDecreases | n.ShowsAtMost) and promise.store is not None:
+                self.stores_of(promise.store)
+            if isinstance(promise, n.ShowsAtMost):
+                self.units(promise.amount)
+
     def find(self, name: n.Name, *kinds: type[Named]) -> Named | None:
         """What the name means among these kinds, now used; an error and None where it means nothing."""
         for kind in kinds:
@@ -168,7 +179,7 @@ class Names:
 
     def say_unused(self) -> None:
         """A lint for every name that nothing used, unless something was not read that may use it."""
-        if self._has_later or not self._complete:
+        if not self._complete:
             return
         for kind, table in self._tables.items():
             for name, declaration in table.items():
@@ -194,8 +205,11 @@ class Names:
             case n.Rule():
                 self.all_rules.append(declaration)
                 self._add(self.rules, declaration, declaration.name.value)
-            case n.NeverOversell() | n.EveryListingHasARule() | n.NeverDecreases() | n.ShowsAtMost() | n.Test():
-                self._has_later = True
+            case n.Test():
+                self.all_tests.append(declaration)
+                self._add(self.tests, declaration, declaration.name.value)
+            case n.NeverOversell() | n.EveryListingHasARule() | n.NeverDecreases() | n.ShowsAtMost():
+                self.all_promises.append(declaration)
             case n.Edition() | n.Use():
                 pass
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pushdsl.errors import Diagnostic
-from pushdsl.model import Store
+from pushdsl.model import CellKey, Live, Store
 from pushdsl.source import Span
 
 
@@ -81,6 +81,49 @@ class CheckedRule:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedExpectation:
+    """One `expect`: the columns of its test, from the first on, with the value that each shall have.
+
+    `kind` is `quantity` (the series are units), `preorder` (open or not), `ship in` (days), `outcome` (actions of the
+    plan) or `no rule` (nothing but True). `spans` is where each value stands, `span` the whole line.
+    """
+
+    kind: str
+    cell: CellKey
+    series: tuple[int | bool | str, ...]
+    spans: tuple[Span, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTest:
+    """One test: the facts that it sees, and what it expects of them, column after column.
+
+    `columns` is the length of its longest series of any kind. `stock` has for a SKU in a warehouse one amount a
+    column, of which the last lasts, or None where it is untracked. `live` is what stores show before the first column.
+    Pairs are (store, SKU); ranges are the fewest and most days. `categories`, `brands` and `tags` give the SKUs of
+    each value.
+    """
+
+    name: str
+    span: Span
+    start: datetime
+    zone: str
+    tick_seconds: int
+    columns: int
+    skus: frozenset[str]
+    stock: Mapping[tuple[str, str], tuple[int, ...] | None]
+    live: Mapping[CellKey, Live]
+    packs: Mapping[tuple[str, str], int]
+    ranges: Mapping[tuple[str, str], tuple[int, int]]
+    off: frozenset[tuple[str, str]]
+    categories: Mapping[str, frozenset[str]]
+    brands: Mapping[str, frozenset[str]]
+    tags: Mapping[str, frozenset[str]]
+    expectations: tuple[CheckedExpectation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckedRules:
     """Rules that may be planned. `warehouses` and `stores` are in the order of their declaration.
 
@@ -92,3 +135,4 @@ class CheckedRules:
     stores: Mapping[str, Store]
     lints: tuple[Diagnostic, ...]
     sha256: str
+    tests: tuple[CheckedTest, ...] = ()

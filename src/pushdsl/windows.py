@@ -1,4 +1,4 @@
-"""The texts of a `during` in; the two instants of its window out, in UTC, or what is wrong with them."""
+"""The texts of a `during` or a `start at` in; the instants that they mean out, in UTC, or what is wrong with them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def window(during: During, findings: Findings) -> tuple[datetime, datetime] | No
         findings.error("PUSH208", message, during.end.span, help, related=[during.start.span])
         return None
     return first, last
+
+
+def moment(time: Text, zone: Text, findings: Findings) -> datetime | None:
+    """One local time as an instant; None where something is wrong, which is then among the findings."""
+    known = _zone(zone, findings)
+    local = _local(time, findings)
+    return None if known is None or local is None else _instant(local, known, time, zone, findings)
 
 
 def _zone(name: Text, findings: Findings) -> tzinfo | None:
