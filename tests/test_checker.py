@@ -240,6 +240,21 @@ def test_a_named_set_and_a_list_are_handed_on_as_skus(tmp_path: Path) -> None:
     assert [(t.kind, t.values) for t in rule.skus.except_ if isinstance(t, SkuTerm)] == [("exact", ("A-2",))]
 
 
+def test_odd_skus_of_a_list_are_said_once_where_the_list_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sale.csv").write_text("sku\n0012\n0013\nA-1\na-1\nb-1\nB-1\nA 2\nA-1\n0012\nC-1\n", "utf-8")
+    text = 'warehouse kl\nstore a on shopee\nrule "A" {\n  for "C-2", from "sale.csv"\n  to a\n  take kl\n}\n'
+
+    said = [(one.code, one.message, one.span.text) for one in said_of(tmp_path, text) if one.span]
+
+    place = 'from "sale.csv"'
+    assert said == [
+        ("PUSH302", "`0012` and `A-1` stand twice in `sale.csv`", place),
+        ("PUSH320", "`0012` and `0013` start with 0", place),
+        ("PUSH321", "`A 2` holds a space", place),
+        ("PUSH319", "`a-1` and `A-1` differ only by upper and lower case, and so does 1 more", place),
+    ]
+
+
 # ---- all files together -----------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from pushdsl.rules import CheckedRules
 from pushdsl.ruling import Ruling, Surroundings, rule_on
 from pushdsl.selectors import Selectors
 from pushdsl.shops import Capabilities, Platforms, Shops
+from pushdsl.spelling import say_spelling
 from pushdsl.silencing import silence
 from pushdsl.trial_checks import check_tests
 
@@ -67,6 +68,7 @@ def _diagnose(
     _check_choice_warehouses(rulings, around)
     for ruling in rulings:
         say_dead(ruling, around)
+    say_spelling(loaded, findings)
     _check_limits(rulings, profile, around)
     names.resolve_promises()
     tests = check_tests(names, shops, _sent_to(rulings), findings)

@@ -70,31 +70,35 @@ def say_dead(ruling: Ruling, around: Surroundings) -> None:
 def _is_known(ruling: Ruling, around: Surroundings) -> bool:
     rule, said = ruling.rule, ruling.said
     known = ruling.stores_known and ruling.take_known and ruling.shares_known and not ruling.node.broken
-    fed = all(around.shops.is_whole(store) and around.shops.fed(store, rule.take) for store in rule.stores)
-    if not known or not rule.stores or not fed:
+    if not known or not rule.stores or not all(_is_fed(rule, store, around) for store in rule.stores):
         return False
     ways = sum(kind in said for kind in (n.Push, n.PushExactly, n.Split))
     if ways > 1 or (rule.take is None and rule.exactly is None) or (n.Preorder in said and rule.preorder is None):
         return False
-    push, below, above, keep_back = said.get(n.Push), said.get(n.Below), said.get(n.Above), said.get(n.KeepBack)
-    amounts: list[object] = [
-        push.plus if push else None,
-        below.threshold if below else None,
-        above.threshold if above else None,
-        keep_back.amount if keep_back else None,
-    ]
-    for kind in (n.AtMost, n.AtLeast, n.HideBelow, n.PushExactly):
-        statement = said.by_kind.get(kind)
-        if isinstance(statement, n.AtMost | n.AtLeast | n.HideBelow | n.PushExactly):
-            amounts.append(statement.amount)
-    return all(_is_quantity(amount, around) for amount in amounts)
+    amounts: list[object] = []
+    for statement in said.by_kind.values():
+        match statement:
+            case n.KeepBack(amount=amount) | n.AtMost(amount=amount) | n.AtLeast(amount=amount):
+                amounts.append(amount)
+            case n.HideBelow(amount=amount) | n.PushExactly(amount=amount) | n.Push(plus=amount):
+                amounts.append(amount)
+            case n.Below(threshold=amount) | n.Above(threshold=amount):
+                amounts.append(amount)
+            case _:
+                pass
+    named = [amount for amount in amounts if isinstance(amount, n.Name)]
+    return all(_is_quantity(name, around) for name in named)
 
 
-def _is_quantity(value: object, around: Surroundings) -> bool:
-    if isinstance(value, n.Name):
-        let = around.names.values.get(value.text)
-        return let is not None and isinstance(let.value, n.Quantity)
-    return True
+def _is_fed(rule: CheckedRule, store: str, around: Surroundings) -> bool:
+    if not around.shops.is_whole(store):
+        return False
+    return rule.take is None or not around.shops.feeding(store).isdisjoint(rule.take)
+
+
+def _is_quantity(name: n.Name, around: Surroundings) -> bool:
+    let = around.names.values.get(name.text)
+    return let is not None and isinstance(let.value, n.Quantity)
 
 
 # ---- what a step can come to ------------------------------------------------------------------------
@@ -125,7 +129,7 @@ def _bounded(rule: CheckedRule, values: Values, hide: bool = True) -> Values:
 
 def _percentages_feeding(rule: CheckedRule, store: str, around: Surroundings) -> list[int]:
     """Of the warehouses of `take` that feed the store, in parts per million."""
-    feeding = {warehouse for location in around.shops.fed(store, rule.take) for warehouse in location.warehouses}
+    feeding = around.shops.feeding(store)
     return [ppm for warehouse, ppm in (rule.take or {}).items() if warehouse in feeding]
 
 

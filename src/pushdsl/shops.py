@@ -53,6 +53,7 @@ class Shops:
         self._unusable: set[str] = set()
         self._asked: dict[str, Capabilities | None] = {}
         self._partial: set[str] = set()
+        self._feeding: dict[str, frozenset[str]] = {}
         self.stores: dict[str, Store] = {}
         for declared in names.all_stores:
             store = self._store(declared)
@@ -70,6 +71,13 @@ class Shops:
             for location in self.stores[store].locations
             if take is None or any(warehouse in take for warehouse in location.warehouses)
         ]
+
+    def feeding(self, store: str) -> frozenset[str]:
+        """The warehouses that feed some location of the store."""
+        if store not in self._feeding:
+            locations = self.stores[store].locations
+            self._feeding[store] = frozenset(warehouse for place in locations for warehouse in place.warehouses)
+        return self._feeding[store]
 
     def is_whole(self, store: str) -> bool:
         """Whether all is known about which warehouses feed the store."""
