@@ -48,6 +48,12 @@ def write_facts(folder: Path, table: str, head: str, rows: list[str]) -> None:
     (folder / "facts" / f"{table}.csv").write_text("\n".join([head, *rows]) + "\n", "utf-8")
 
 
+def edit_file(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
 @contextmanager
 def open_for_business(folder: Path) -> Iterator[LocalShops]:
     """Local stores for the project's rules; the settings to reach them are written to `pushdsl.toml`."""

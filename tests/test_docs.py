@@ -22,7 +22,8 @@ from pushdsl.loader import load
 from pushdsl.model import REASON_TEXTS, Status, Store
 from pushdsl.planner import plan
 from pushdsl.plugins.manager import InstalledPlatforms
-from pushdsl.plugins.platform import Capabilities, RefusedKind
+from pushdsl.plugins.platform import Capabilities
+from pushdsl.recorder import KINDS
 from pushdsl.rules import CheckedRules
 
 ROOT = Path(__file__).parents[1]
@@ -296,9 +297,6 @@ def test_every_reason_is_in_the_operations_page_with_its_text() -> None:
 @pytest.mark.parametrize("status", Status)
 def test_every_status_is_in_the_operations_page(status: Status) -> None:
     assert status.value in rows(text_of(OPERATIONS))
-
-
-KINDS = (*get_args(RefusedKind), "temporary", "unauthorized", "unknown", "not_sent")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pushdsl.applying import http_session, live_of, reach
@@ -17,16 +17,27 @@ from pushdsl.store import open_store
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A cell whose store shows something else than we knew; `unreadable` says why it could not be read."""
+    """A cell whose store shows something else than we knew."""
 
     key: CellKey
     known: int | None
-    shown: int | None
-    unreadable: str = ""
+    shown: int
 
 
-def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace()) -> list[Drift]:  # noqa: B008  # frozen
-    """Reads what a store shows for all its active listings, keeps it, and returns what differed from what was known.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a store: how many cells it shows, those that differ, and why the rest could not be read.
+
+    Of a listing that could not be read nothing is changed: what was known of it stays.
+    """
+
+    cells: int
+    drifts: tuple[Drift, ...]
+    unreadable: tuple[tuple[CellKey, str], ...]
+
+
+def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace()) -> Reading:  # noqa: B008  # frozen
+    """Reads what a store shows for all its active listings and keeps it.
 
     Raises SettingsError where the store cannot be reached for want of settings.
     """
@@ -35,21 +46,23 @@ def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace())
     with open_store(project.settings.record_url) as record, record.lock():
         began = pace.now()
         results = asyncio.run(_read_all(inputs.facts, work, pace))
-        record.observe([_observed(store, shown) for shown in results if isinstance(shown, Shown)], at=began)
-    return [drift for result in results if (drift := _drift(store, result, known))]
+        observed = [_observed(store, result) for result in results if isinstance(result, Shown)]
+        record.observe(observed, at=began)
+    missing = [result for result in results if isinstance(result, NotShown)]
+    return Reading(
+        len(observed),
+        tuple(
+            Drift(key, known.get(key), live.quantity)
+            for key, live in observed
+            if live.quantity is not None and live.quantity != known.get(key)
+        ),
+        tuple((CellKey(store, result.store_sku, ""), told(result.outcome).detail) for result in missing),
+    )
 
 
 def _observed(store: str, shown: Shown) -> tuple[CellKey, Live]:
     key = CellKey(store, shown.store_sku, shown.location)
     return key, Live(shown.quantity, shown.mode, shown.days, shown.reserved)
-
-
-def _drift(store: str, result: Shown | NotShown, known: Mapping[CellKey, int | None]) -> Drift | None:
-    if isinstance(result, NotShown):
-        return Drift(CellKey(store, result.store_sku, ""), None, None, told(result.outcome).detail)
-    key = CellKey(store, result.store_sku, result.location)
-    before = known.get(key)
-    return Drift(key, before, result.quantity) if before != result.quantity else None
 
 
 async def _read_all(facts: Facts, work: StoreWork, pace: Pace) -> list[Shown | NotShown]:

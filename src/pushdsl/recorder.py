@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pushdsl.model import PlannedCell, Status
-from pushdsl.plugins.platform import Confirmed, Refused, Temporary, Unauthorized, Unknown
+from pushdsl.plugins.platform import Confirmed, Refused, RefusedKind, Temporary, Unauthorized, Unknown
 from pushdsl.pusher import FinalOutcome, NotSent, Pace, Result
 from pushdsl.store import Finished, RecordStore
 
@@ -93,6 +93,10 @@ class Told:
     code: str = ""
     kind: str = ""
     detail: str = ""
+
+
+KINDS = (*get_args(RefusedKind), "temporary", "unauthorized", "unknown", "not_sent")
+"""How a push may fail, as it is recorded."""
 
 
 def told(outcome: FinalOutcome) -> Told:

@@ -57,6 +57,12 @@ class Plain:
     def newest(self, key: CellKey) -> Kept | None:
         return next((self.history[n] for n in sorted(self.history, reverse=True) if self.history[n].key == key), None)
 
+    def telling(self, key: CellKey) -> Kept | None:
+        """The newest record, or the success before it where nothing but skips came since."""
+        kept = [self.history[n] for n in sorted(self.history, reverse=True) if self.history[n].key == key]
+        ended = [record for record in kept if record.status is not Status.SKIPPED]
+        return ended[0] if ended and ended[0].status is Status.SUCCESSFULLY else next(iter(kept), None)
+
     def shown(self, key: CellKey) -> Live | None:
         cell = self.cells[key]
         if self.under_way(key):
@@ -210,7 +216,7 @@ class Store(RuleBasedStateMachine):
         shown = {key: live for key in KEYS if (live := self.plain.shown(key)) is not None}
         for summary in self.record.summary():
             mine = [live for key, live in shown.items() if key.store == summary.store]
-            newest = [kept for key in KEYS if key.store == summary.store and (kept := self.plain.newest(key))]
+            newest = [kept for key in KEYS if key.store == summary.store and (kept := self.plain.telling(key))]
             successes = [c.succeeded_at for k, c in self.plain.cells.items() if k.store == summary.store]
 
             assert (summary.cells, summary.unknown) == (len(mine), sum(live.quantity is None for live in mine))

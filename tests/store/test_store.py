@@ -690,10 +690,19 @@ class TestSummary:
         [summary] = record.summary()
 
         assert (summary.store, summary.cells, summary.unknown, summary.last_success) == ("shopee_my", 6, 4, NOON)
-        assert summary.statuses == {
-            Status.FAILED: 3, Status.SKIPPED: 1, Status.SUCCESSFULLY: 1, Status.PENDING: 1,
-        }  # fmt: skip
+        assert summary.statuses == {Status.FAILED: 3, Status.SUCCESSFULLY: 2, Status.PENDING: 1}
         assert summary.failures == {"not_found": 2, "unauthorized": 1}
+
+    def test_a_skip_hides_no_success_but_a_failure_that_a_read_has_mended(self, record: RecordStore) -> None:
+        push(record, planned("a"))
+        fail(record, planned("b"), NOON, "temporary")
+        for minute in (1, 2):
+            skipped = [(planned(sku), "unchanged") for sku in ("a", "b", "c")]
+            record.skip(skipped, reason=1, at=NOON + minute * MINUTE)
+
+        [summary] = record.summary()
+
+        assert (summary.statuses, summary.failures) == ({Status.SUCCESSFULLY: 1, Status.SKIPPED: 2}, {})
 
     def test_a_failure_that_was_mended_is_counted_no_more(self, record: RecordStore) -> None:
         fail(record, planned(), NOON, "temporary")

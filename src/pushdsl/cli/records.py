@@ -11,6 +11,7 @@ from pushdsl.errors import PushdslError
 from pushdsl.model import REASON_TEXTS, Reason, Record, Status
 from pushdsl.planfile import iso
 from pushdsl.report.terminal import print_table
+from pushdsl.report.texts import visible
 from pushdsl.store import RecordStore, open_existing
 
 
@@ -38,19 +39,31 @@ def run(args: argparse.Namespace) -> int:
 
 
 def print_records(found: Sequence[Record]) -> None:
-    columns = ("when", "store", "store SKU", "location", "before", "sent", "status", "reason", "detail")
+    """A table that fits a hundred columns: reasons by number, their texts below."""
+    columns = ("when (UTC)", "store", "listing", "before", "sent", "status", "reason", "detail")
     print_table("", columns, [_row(record) for record in found])
+    for reason in sorted({record.reason for record in found}):
+        print(f"reason {reason}: {REASON_TEXTS.get(Reason(reason), '')}")
 
 
 def _find(args: argparse.Namespace) -> list[Record]:
     if args.reason is not None and args.reason not in set(Reason):
         numbers = ", ".join(str(r.value) for r in Reason)
         raise PushdslError(f"there is no reason {args.reason}", f"reasons: {numbers}")
+    if args.kind is not None:
+        _known_kind(args.kind)
     record = open_existing(project_of(args).settings.record_url)
     if record is None:
         return []
     with record:
         return _query(record, args)
+
+
+def _known_kind(kind: str) -> None:
+    from pushdsl.recorder import KINDS
+
+    if kind not in KINDS:
+        raise PushdslError(f"there is no kind of failure `{kind}`", f"kinds: {', '.join(KINDS)}")
 
 
 def _query(record: RecordStore, args: argparse.Namespace) -> list[Record]:
@@ -67,15 +80,12 @@ def _query(record: RecordStore, args: argparse.Namespace) -> list[Record]:
 
 def _row(record: Record) -> tuple[object, ...]:
     when = (record.finished_at or record.created_at).strftime("%Y-%m-%d %H:%M:%S")
-    mode = " pre-order" if record.mode == "preorder" else ""
+    key = record.key
     detail = record.detail + (f" × {record.count}" if record.count > 1 else "")
-    reason = REASON_TEXTS.get(Reason(record.reason), "")
+    listing = f"{key.store_sku} @ {key.location}" if key.location else key.store_sku
     before = "?" if record.before is None else record.before
-    sent = f"{record.quantity}{mode}"
-    return (
-        when, record.key.store, record.key.store_sku, record.key.location, before, sent, record.status.value,
-        f"{record.reason} {reason}", detail,
-    )  # fmt: skip
+    sent = f"{record.quantity} pre-order" if record.mode == "preorder" else f"{record.quantity}"
+    return when, key.store, visible(listing), before, sent, record.status.value, record.reason, visible(detail)
 
 
 def _dict(record: Record) -> dict[str, object]:

@@ -28,6 +28,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    not_,
     null,
     or_,
     select,
@@ -291,11 +292,21 @@ CELLS_BY_STORE = (
     .where(_tenant(cell), or_(cell.c.known == _ONE, _under_way))
     .group_by(cell.c.store)
 )
+
+
+def _telling() -> ColumnElement[int]:
+    """One record a cell: the newest, or the success before it where nothing but skips came since."""
+    ours = and_(_other.c.status == _status(Status.SKIPPED), _other.c.kind == _EMPTY)
+    success = func.max(case((_other.c.status == _status(Status.SUCCESSFULLY), _other.c.id)))
+    other = func.max(case((and_(_other.c.status != _status(Status.SUCCESSFULLY), not_(ours)), _other.c.id)))
+    return case((success > func.coalesce(other, _ZERO), success), else_=func.max(_other.c.id))
+
+
 NEWEST_BY_STORE = (
     select(record.c.store, record.c.status, record.c.kind, func.count())
     .where(
         _tenant(record),
-        record.c.id.in_(select(func.max(_other.c.id)).where(_tenant(_other)).group_by(*(_other.c[n] for n in KEY))),
+        record.c.id.in_(select(_telling()).where(_tenant(_other)).group_by(*(_other.c[n] for n in KEY))),
     )
     .group_by(record.c.store, record.c.status, record.c.kind)
 )

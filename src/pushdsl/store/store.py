@@ -59,6 +59,8 @@ class Finished:
 class StoreSummary:
     """How one store stands. `statuses` and `failures` (by kind) count the newest record of each cell.
 
+    What was skipped because nothing had to be sent does not hide a success before it.
+
     `cells` are those of which anything is known, `unknown` those of them whose quantity is not.
     """
 
