@@ -163,7 +163,7 @@ class Outcome:
         }
 
 
-class _Installed:
+class Installed:
     """The platforms of a case, as the checker asks for them."""
 
     def __init__(self, platforms: Mapping[str, Platform]) -> None:
@@ -179,11 +179,8 @@ def run(case: Case) -> Outcome:
     """Check and plan the case in a folder of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, content in case.files.items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_bytes(content)
-        first = next(folder / file for file in case.files if file.rpartition("/")[2] == "rules.push")
-        rules, said = diagnose(load([first]), _Installed(case.platforms))
+        first = write_files(case, folder)
+        rules, said = diagnose(load([first]), Installed(case.platforms))
         spoken = {
             severity: [_diagnostic_row(one, first.parent) for one in said if one.severity == severity]
             for severity in ("error", "lint")
@@ -198,6 +195,14 @@ def run(case: Case) -> Outcome:
     planned = plan(rules, facts, limits, case.at)
     problems = sorted([*map(_problem_row, warnings), *map(_plan_problem_row, planned.problems)])
     return Outcome([], spoken["lint"], problems, plan_rows(planned))
+
+
+def write_files(case: Case, folder: Path) -> Path:
+    """The first rule file of the project that is now in the folder."""
+    for file, content in case.files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(content)
+    return next(folder / file for file in case.files if file.rpartition("/")[2] == "rules.push")
 
 
 def plan_rows(planned: Plan) -> list[Row]:

@@ -42,7 +42,10 @@ class Platform(Protocol):
 
 def evaluate(files: Mapping[str, bytes], platforms: Mapping[str, Platform], at: datetime) -> list[Row]:
     """Every cell as a line of a plan, as conformance/README.md describes it."""
-    rules, facts = Rules(files), Facts(files)
+    return plan(Rules(files), Facts(files), platforms, at)
+
+
+def plan(rules: Rules, facts: Facts, platforms: Mapping[str, Platform], at: datetime) -> list[Row]:
     lines: list[Line] = []
     for listing in sorted(facts.listings, key=lambda one: (one["store"], one["store_sku"])):
         lines += cells_of(listing, rules, facts, platforms, at)
@@ -540,4 +543,4 @@ class Ladder:
         return fall < self.live.quantity * self.rules.share(above.unless_falls_by)
 
 
-__all__ = ["Platform", "Row", "evaluate"]
+__all__ = ["Facts", "Platform", "Row", "Rules", "evaluate", "plan"]

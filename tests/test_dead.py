@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -17,8 +19,8 @@ from hypothesis import strategies as st
 from pushdsl.checker import diagnose
 from pushdsl.errors import Diagnostic
 from pushdsl.loader import load
-from pushdsl.rules import CheckedRule, CheckedRules
-from tests.ladder_reference import Answer, Limits, Listing, Live, Shop, Stock, evaluate
+from tests.conformance_runner import Platform, Row
+from tests.reference import Facts, Rules, plan
 
 AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
 MAXIMUM = 100_001
@@ -33,6 +35,30 @@ store s2 on one {
 }
 """
 PLACES = {"s0": ("",), "s1": ("",), "s2": ("A", "B")}
+
+
+@dataclass(frozen=True)
+class Stock:
+    on_hand: int
+    tracked: bool
+    safety: int
+
+
+@dataclass(frozen=True)
+class Live:
+    quantity: int | None
+    reserved: int
+    mode: str
+    confirmed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Stock by warehouse, the pack size by store, and what is shown by store and location: of one SKU."""
+
+    stock: Mapping[str, Stock]
+    packs: Mapping[str, int]
+    live: Mapping[tuple[str, str], Live]
 
 
 class Platforms:
@@ -93,7 +119,7 @@ def shops(seed: int, count: int) -> list[Shop]:
 
     def shop() -> Shop:
         stock = {
-            (warehouse, "X"): Stock(
+            warehouse: Stock(
                 random.choice([quantity(), quantity(), -random.randint(1, 8)]),
                 tracked=random.random() > 0.1,
                 safety=random.randint(0, 3),
@@ -101,84 +127,120 @@ def shops(seed: int, count: int) -> list[Shop]:
             for warehouse in "ab"
             if random.random() > 0.1
         }
-        listings = tuple(Listing(store, "L", "X", pack=random.choice([1, 1, 2, 6])) for store in PLACES)
+        packs = {store: random.choice([1, 1, 2, 6]) for store in PLACES}
         live = {
-            (store, "L", place): Live(
+            (store, place): Live(
                 random.choice([None, quantity(), quantity()]),
                 random.choice([0, 0, 4]),
                 random.choice(["normal", "preorder"]),
-                confirmed_at=random.choice([None, AT - timedelta(hours=1), AT - timedelta(hours=20)]),
+                random.choice([None, AT - timedelta(hours=1), AT - timedelta(hours=20)]),
             )
             for store, places in PLACES.items()
             for place in places
         }
-        return Shop(stock, listings, live)
+        return Shop(stock, packs, live)
 
     return [shop() for _ in range(count)]
 
 
 # ---- taking away what is called dead ------------------------------------------------------------------
 
-WITHOUT: Mapping[str, Callable[[CheckedRule], CheckedRule]] = {
-    "keep back": lambda rule: replace(rule, keep_back=0, keep_back_safety=False),
-    "plus": lambda rule: replace(rule, plus=0, even_at_zero=False),
-    "at most": lambda rule: replace(rule, at_most=None),
-    "at least": lambda rule: replace(rule, at_least=None),
-    "hide below": lambda rule: replace(rule, hide_below=None),
-    "below": lambda rule: replace(rule, below=None, only=frozenset()),
-    "above": lambda rule: replace(rule, above=None),
-    "unless": lambda rule: replace(rule, unless_falls_by=None),
+WITHOUT: Mapping[str, str] = {
+    "keep back": r"keep back .*",
+    "plus": r" plus .*",
+    "at most": r"at most .*",
+    "at least": r"at least .*",
+    "hide below": r"hide below .*",
+    "below": r"^below .*",
+    "preorder": r"preorder \{[^}]*\}",
+    "increase only": r"increase only",
+    "above": r"^above .*",
+    "unless": r" unless .*",
 }
 
 
-def checked(text: str) -> tuple[CheckedRules, tuple[Diagnostic, ...]]:
+def without(text: str, *statements: str) -> str:
+    for statement in statements:
+        text = re.sub(WITHOUT[statement], "", text, flags=re.MULTILINE)
+    return text
+
+
+def said_of(text: str) -> tuple[Diagnostic, ...]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rules.push"
         path.write_text(text, "utf-8")
         rules, said = diagnose(load([path]), Platforms())
     assert rules is not None, [one.message for one in said]
-    return rules, said
+    return said
 
 
-def cells(rules: CheckedRules, shop: Shop) -> dict[tuple[str, str, str], Answer]:
-    limits = Limits(MAXIMUM, counts_reserved=True, preorder=True)
-    return evaluate(rules, shop, dict.fromkeys(PLACES, limits), AT)
+@lru_cache(maxsize=10)
+def rules_of(text: str) -> Rules:
+    return Rules({"rules.push": text.encode()})
+
+
+def cells(text: str, shop: Shop) -> list[Row]:
+    able = Platform(MAXIMUM, counts_reserved=True, preorder=True, preorder_days=None, locations=True)
+    return plan(rules_of(text), Facts(tables(shop)), {"one": able}, AT)
+
+
+def tables(shop: Shop) -> dict[str, bytes]:
+    def table(head: str, rows: Iterable[Iterable[object]]) -> bytes:
+        return "\n".join(
+            [head, *(",".join("" if cell is None else str(cell) for cell in row) for row in rows)]
+        ).encode()
+
+    stock = ((w, "X", s.on_hand, str(s.tracked).lower(), s.safety) for w, s in shop.stock.items())
+    listings = ((store, "L", "X", pack) for store, pack in shop.packs.items())
+    live = (
+        (
+            store,
+            "L",
+            place,
+            "" if one.quantity is None else one.quantity,
+            one.reserved,
+            one.mode,
+            one.confirmed_at or "",
+        )
+        for (store, place), one in shop.live.items()
+    )
+    return {
+        "facts/stock.csv": table("warehouse,sku,on_hand,tracked,safety", stock),
+        "facts/listings.csv": table("store,store_sku,sku,pack", listings),
+        "facts/live.csv": table("store,store_sku,location,quantity,reserved,mode,confirmed_at", live),
+    }
 
 
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule_texts(), st.integers(0, 10**6))
 def test_what_is_said_of_a_statement_holds_for_any_stock(text: str, seed: int) -> None:
-    rules, said = checked(text)
-    for one in said:
+    for one in said_of(text):
         if one.code in HOLDS:
             event(one.code)
             for shop in shops(seed, 40):
-                assert HOLDS[one.code](rules, one.message, shop), (one.message, shop)
+                assert HOLDS[one.code](text, one.message, shop), (one.message, shop)
 
 
-def changes_nothing(rules: CheckedRules, message: str, shop: Shop) -> bool:
+def changes_nothing(text: str, message: str, shop: Shop) -> bool:
     statement = next(name for name in WITHOUT if message.removeprefix("`").startswith(name))
-    less = replace(rules, rules=tuple(WITHOUT[statement](rule) for rule in rules.rules))
-    return cells(rules, shop) == cells(less, shop)
+    return cells(text, shop) == cells(without(text, statement), shop)
 
 
-def shows_0(rules: CheckedRules, message: str, shop: Shop) -> bool:
+def shows_0(text: str, message: str, shop: Shop) -> bool:
     """Of stock that is tracked; pre-order and what is shown already come after it."""
-    [rule] = rules.rules
-    plain = replace(rules, rules=(replace(rule, preorder=None, increase_only=False),))
-    return {answer.quantity for answer in cells(plain, simple(shop)).values()} <= {0, None}
+    plain = without(text, "preorder", "increase only")
+    return {quantity for *_, quantity, _, _, _ in cells(plain, simple(shop))} <= {"0", "-"}
 
 
-def stays(rules: CheckedRules, message: str, shop: Shop) -> bool:
+def stays(text: str, message: str, shop: Shop) -> bool:
     """Above the threshold, of single pieces and where no stock is below 0."""
-    [rule] = rules.rules
-    assert rule.above is not None
-    numbers = {min(int(number), MAXIMUM) for number in message.rpartition(" at ")[2].split(" or ")}
-    single = tuple(replace(listing, pack=1) for listing in shop.listings)
+    found = re.search(r"^above (\d+)", text, re.MULTILINE)
+    assert found is not None
+    numbers = {str(min(int(number), MAXIMUM)) for number in message.rpartition(" at ")[2].split(" or ")}
     stock = {key: replace(row, on_hand=max(row.on_hand, 0)) for key, row in shop.stock.items()}
-    plain = replace(rules, rules=(replace(rule, increase_only=False),))
-    answers = cells(plain, simple(replace(shop, listings=single, stock=stock))).values()
-    return {a.quantity for a in answers if a.available is not None and a.available > rule.above} <= numbers
+    single = replace(shop, packs=dict.fromkeys(shop.packs, 1), stock=stock)
+    rows = cells(without(text, "increase only"), simple(single))
+    return {row[6] for row in rows if row[5] != "-" and int(row[5]) > int(found[1])} <= numbers
 
 
 def simple(shop: Shop) -> Shop:
@@ -187,7 +249,7 @@ def simple(shop: Shop) -> Shop:
     return replace(shop, stock=stock, live={key: replace(live, reserved=0) for key, live in shop.live.items()})
 
 
-HOLDS: Mapping[str, Callable[[CheckedRules, str, Shop], bool]] = {
+HOLDS: Mapping[str, Callable[[str, str, Shop], bool]] = {
     "PUSH322": changes_nothing,
     "PUSH323": changes_nothing,
     "PUSH324": stays,
@@ -197,6 +259,6 @@ HOLDS: Mapping[str, Callable[[CheckedRules, str, Shop], bool]] = {
 
 @pytest.mark.parametrize("statement", ["hide below 3 units", "at most 3 units", "below 3 units only s0"])
 def test_a_statement_that_changes_something_is_not_called_dead(statement: str) -> None:
-    _, said = checked(HEAD + f'rule "R" {{\nfor everything\nto s0, s1\ntake a\nsplit s0 50%, s1 50%\n{statement}\n}}\n')
+    said = said_of(HEAD + f'rule "R" {{\nfor everything\nto s0, s1\ntake a\nsplit s0 50%, s1 50%\n{statement}\n}}\n')
 
     assert {one.code for one in said} <= {"PUSH301"}
