@@ -19,7 +19,8 @@ def test_the_demo_pushes_once_then_nothing_then_what_a_changed_number_changes(
     assert "11,080 confirmed, 0 failed, 0 not sent" in first
     for store, cells in (("shopee_my", "4,037"), ("lazada_my", "4,187"), ("tiktok_my", "2,856")):
         assert f"{store} shows the planned quantity for {cells} of {cells} cells" in first
-    assert re.search(r"shopee_my .* Successfully +101 Rule or facts changed", first)
+    assert re.search(r"shopee_my .* Successfully +101$", first, re.MULTILINE)
+    assert "reason 101: Rule or facts changed" in first
 
     assert main(["demo", str(folder)]) == 0
     second = capsys.readouterr().out

@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 
 import aiohttp
+import numpy as np
 
 from pushdsl.cycle import Inputs, Project
 from pushdsl.errors import RefusedPlan
-from pushdsl.model import ABSENT, Action, CellKey, Facts, Live, Plan, PlannedCell, Reason
-from pushdsl.planner import PlannedCells
+from pushdsl.model import ABSENT, ACTIONS, CellKey, Facts, Live, Plan, PlannedCell, Reason
+from pushdsl.planner import planned_cells
 from pushdsl.pusher import Job, Pace, StoreWork, push
 from pushdsl.recorder import Applied, OnProgress, Recorder
 from pushdsl.settings import account_settings
@@ -27,14 +28,21 @@ def refuse_unless_safe(project: Project, planned: Plan, allow_zeroing: bool) -> 
         raise RefusedPlan(
             "pushing is switched off", "set `enabled = true` under `[push]` in `pushdsl.toml` to push again"
         )
-    shown = sum(cell.live or 0 for cell in planned.cells)
-    gone = sum(cell.live or 0 for cell in _having(planned, "push") if cell.quantity == 0)
+    shown, gone = _pieces(planned)
     limit = project.settings.zeroing_limit_percent
     if gone * 100 > shown * limit and not allow_zeroing:
         raise RefusedPlan(
-            f"{gone} of the {shown} pieces shown would go to 0, more than {limit} %",
+            f"{gone:,} of the {shown:,} pieces shown would go to 0, more than {limit} %",
             "look at the plan; if it is right, apply it with `--allow-zeroing`",
         )
+
+
+def _pieces(planned: Plan) -> tuple[int, int]:
+    """How many the stores show as far as known, and how many of them a push takes to 0; over columns."""
+    numbers = planned_cells(planned).numbers()
+    shown = np.maximum(numbers.live, 0)
+    emptied = (numbers.action == ACTIONS.index("push")) & (numbers.quantity == 0)
+    return int(shown.sum()), int(shown[emptied].sum())
 
 
 def apply(
@@ -51,13 +59,14 @@ def apply(
 
     Raises SettingsError before the first call where a store to push lacks its settings.
     """
-    sending = list(_having(planned, "push", "held", "unchanged") if now else _having(planned, "push"))
+    cells = planned_cells(planned)
+    sending = list(cells.having("push", "held", "unchanged") if now else cells.having("push"))
     reaching = reach(project, inputs, {cell.store for cell in sending})
     with open_store(project.settings.record_url) as record, record.lock():
         record.interrupted(pace.now())
         why = reason or (Reason.PUSH_NOW if now else Reason.RULE_CHANGE)
         if not now:
-            skipped = [(cell, _skip_detail(cell)) for cell in _having(planned, "held", "unchanged")]
+            skipped = [(cell, _skip_detail(cell)) for cell in cells.having("held", "unchanged")]
             record.skip(skipped, reason=why, at=pace.now())
         _adopt(record, inputs.facts, sending, pace.now())
         ids = record.begin(sending, reason=why, at=pace.now())
@@ -92,12 +101,6 @@ def live_of(facts: Facts) -> Iterator[tuple[CellKey, Live]]:
                 reserved=reserved,
             ),
         )
-
-
-def _having(planned: Plan, *actions: Action) -> Sequence[PlannedCell]:
-    if isinstance(planned.cells, PlannedCells):
-        return planned.cells.having(*actions)
-    return [cell for cell in planned.cells if cell.action in actions]
 
 
 def _skip_detail(cell: PlannedCell) -> str:

@@ -106,3 +106,26 @@ def read_plan(path: Path) -> SavedPlan:
 
 
 _ADVICE = "make one with `pushdsl plan --format json -o plan.json`"
+
+
+def changed_cells(saved: SavedPlan, planned: Plan) -> tuple[int, int]:
+    """How many cells of a saved plan show something else in the store by now, and how many differ in something else.
+
+    `planned` is the same plan made again. A cell that only one of them has differs.
+    """
+    try:
+        then = {
+            (cell["store"], cell["store_sku"], cell["location"]): (cell["live"], cell["available"], cell["rule"])
+            for cell in json.loads(saved.text)["cells"]
+        }
+    except (KeyError, TypeError):  # a file that somebody mended by hand: nothing certain can be said
+        return 0, len(planned.cells)
+    shown = otherwise = 0
+    for cell in planned.cells:
+        before = then.pop((cell.store, cell.store_sku, cell.location), None)
+        if before is None:
+            otherwise += 1
+            continue
+        shown += before[0] != cell.live
+        otherwise += before[1:] != (cell.available, cell.rule)
+    return shown, otherwise + len(then)

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from pushdsl import cycle
@@ -15,7 +16,7 @@ from pushdsl.cli.inputs import add_facts, add_json, add_rules_option, project_of
 from pushdsl.cycle import Inputs, Project
 from pushdsl.errors import RefusedPlan
 from pushdsl.model import Plan
-from pushdsl.planfile import SavedPlan, plan_json, read_plan
+from pushdsl.planfile import SavedPlan, changed_cells, iso, plan_json, read_plan
 from pushdsl.recorder import Applied, OnProgress
 from pushdsl.report.plans import plan_lines
 from pushdsl.report.terminal import print_lines
@@ -86,31 +87,63 @@ def _dict(planned: Plan, applied: Applied) -> dict[str, object]:
 
 def _plan(args: argparse.Namespace, inputs: Inputs) -> Plan:
     """A new plan, or the saved one made again and found the same; raises RefusedPlan."""
+    now = cycle.utc_now()
     if args.plan is None:
-        return cycle.plan(inputs, cycle.utc_now())
+        return cycle.plan(inputs, now)
     saved = read_plan(args.plan)
-    changed = _changed(saved, inputs)
-    if not changed:
-        planned = cycle.plan(inputs, saved.at)
-        if "".join(plan_json(planned)) == saved.text:
-            return planned
-        changed = "the plan file itself was changed, or another version of pushdsl made it"
+    planned = cycle.plan(inputs, saved.at)
+    reason = _out_of_date(saved, planned, inputs, now)
+    if reason is None:
+        return planned
     if args.replan:
-        print(f"{changed}: planning anew", file=sys.stderr)
-        return cycle.plan(inputs, cycle.utc_now())
-    raise RefusedPlan(f"this plan is out of date: {changed}", "look at a new plan, or apply with `--replan`")
+        print(f"{reason.message}: planning anew", file=sys.stderr)
+        return cycle.plan(inputs, now)
+    raise reason
 
 
-def _changed(saved: SavedPlan, inputs: Inputs) -> str:
-    what = [
-        name
-        for name, then, now in (
-            ("rules", saved.rules_sha256, inputs.rules.sha256),
-            ("facts", saved.facts_sha256, inputs.facts.sha256),
-        )
-        if then != now
+def _out_of_date(saved: SavedPlan, planned: Plan, inputs: Inputs, now: datetime) -> RefusedPlan | None:
+    """Why a saved plan is not the one to carry out now; the first reason that is certain."""
+    anew = "look at a new plan, or apply with `--replan`"
+    if saved.at > now:
+        help = "apply it then, or make a plan without `--at`; `--replan` plans for now"
+        return RefusedPlan(f"this plan is for {iso(saved.at)}, which is still to come", help)
+    rules_changed, facts_changed = saved.rules_sha256 != inputs.rules.sha256, saved.facts_sha256 != inputs.facts.sha256
+    if rules_changed:
+        what = "the rules and the facts" if facts_changed else "the rules"
+        return RefusedPlan(f"this plan is out of date: {what} have changed since", anew)
+    if facts_changed:
+        return _other_facts(saved, planned, anew)
+    if names := _other_windows(inputs, saved.at, now):
+        listed = ", ".join(f"`{name}`" for name in names)
+        return RefusedPlan(f"this plan is out of date: the window of {listed} has opened or closed since", anew)
+    if "".join(plan_json(planned)) != saved.text:
+        what = "the plan file itself was changed, or another version of pushdsl made it"
+        return RefusedPlan(f"this plan is out of date: {what}", anew)
+    return None
+
+
+def _other_facts(saved: SavedPlan, planned: Plan, help: str) -> RefusedPlan:
+    """Facts are the tables and what the record knows of the stores; a plan that was applied changes only the latter."""
+    shown, otherwise = changed_cells(saved, planned)
+    if otherwise:
+        return RefusedPlan("this plan is out of date: the facts have changed since", help)
+    if shown:
+        cells = "1 cell was" if shown == 1 else f"{shown:,} cells were"
+        applied = "it may have been applied already, see `pushdsl records`; "
+        return RefusedPlan(f"this plan is out of date: {cells} pushed or read since it was made", applied + help)
+    what = "the facts or the record have changed since, though no cell of it shows another number"
+    return RefusedPlan(f"this plan is out of date: {what}", help)
+
+
+def _other_windows(inputs: Inputs, then: datetime, now: datetime) -> list[str]:
+    """The rules that are in force at one of the two times only."""
+    return [
+        rule.name
+        for rule in inputs.rules.rules
+        if rule.window is not None
+        and not rule.disabled
+        and (rule.window[0] <= then < rule.window[1]) != (rule.window[0] <= now < rule.window[1])
     ]
-    return f"the {' and the '.join(what)} have changed since" if what else ""
 
 
 @contextmanager
