@@ -198,7 +198,7 @@ def _check_rivals(rulings: Sequence[Ruling], overrides: Mapping[str, frozenset[s
             overrides[ruling.rule.name],
         )
         for place, ruling in enumerate(rulings)
-        if ruling.comparable and not ruling.rule.disabled
+        if ruling.comparable and not ruling.rule.disabled and not around.names.in_doubt(ruling.rule.name)
     ]
     for rival in rivals(claims):
         first, second = rival.first, rival.second
@@ -253,7 +253,7 @@ def _check_limits(rulings: Sequence[Ruling], profile: LimitsProfile, around: Sur
 
 
 def _in_order(loaded: Loaded, findings: Findings) -> tuple[Diagnostic, ...]:
-    """All diagnostics in the order of files and text, less the lints about a line that has an error of its own.
+    """All diagnostics in the order of files and text, less those about a line that could not be read.
 
     What a comment silences stays among them, with its reason.
     """
@@ -266,7 +266,7 @@ def _in_order(loaded: Loaded, findings: Findings) -> tuple[Diagnostic, ...]:
     spoken = [
         said
         for said in findings.diagnostics
-        if said.severity == "error" or said.span is None or (id(said.span.source), said.span.line) not in broken
+        if said.span is None or (id(said.span.source), said.span.line) not in broken
     ]
 
     def key(said: Diagnostic) -> tuple[int, int]:

@@ -177,6 +177,10 @@ class Names:
             self._unknown(name, kinds)
         return None
 
+    def in_doubt(self, name: str) -> bool:
+        """Whether the line that declares the name, or one that uses it, could not be read."""
+        return name in self._broken
+
     def say_unused(self) -> None:
         """A lint for every name that nothing used, unless something was not read that may use it."""
         if not self._complete:

@@ -186,7 +186,7 @@ def test_a_slip_that_was_mended_marks_its_rule_too() -> None:
 def test_the_names_of_a_lost_statement_are_remembered() -> None:
     file, _ = parse(SourceText("rules.push", 'warehouse kl 5\nstore a from "x"\nrule "B" overrides { }\n'))
 
-    assert file.broken_names == {"x", "a", "B"}
+    assert file.broken_names == {"x", "a", "B", "kl"}
 
 
 def test_a_carriage_return_alone_is_one_error_for_the_file() -> None:

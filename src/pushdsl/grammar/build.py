@@ -55,7 +55,7 @@ class Builder:
         if diagnostic.span is not None:
             self._furthest = max(self._furthest, diagnostic.span.start)
 
-    def _is_broken(self, start: int, end: int) -> bool:
+    def is_broken(self, start: int, end: int) -> bool:
         """Whether something was said about this stretch; nothing after it can have been read yet."""
         if self._furthest >= start:
             return True
@@ -104,7 +104,7 @@ class Builder:
     def store(self, parts: Parts, start: int, end: int) -> n.Store | None:
         if not (parts[0].text and parts[1].text):
             return None
-        return n.Store(parts[0], parts[1], tuple(parts[2:]), self._is_broken(start, end), span=self.span(start, end))
+        return n.Store(parts[0], parts[1], tuple(parts[2:]), self.is_broken(start, end), span=self.span(start, end))
 
     def group(self, parts: Parts, start: int, end: int) -> n.Group:
         return n.Group(parts[0], parts[1], span=self.span(start, end))
@@ -240,7 +240,7 @@ class Builder:
         if name.span.start == name.span.end:
             # the parser put it there so that the block of a broken head is read
             return None
-        broken = self._is_broken(start, end)
+        broken = self.is_broken(start, end)
         return n.Rule(name, overrides, tuple(parts[1:]), head=head, broken=broken, span=self.span(start, end))
 
     def rule_head(self, parts: Parts, start: int, end: int) -> tuple[n.Text, tuple[n.Text, ...], Span]:
@@ -315,7 +315,7 @@ class Builder:
         return n.Disabled(span=self.span(start, end))
 
     def preorder(self, parts: Parts, start: int, end: int) -> n.Preorder:
-        return n.Preorder(tuple(parts), self._is_broken(start, end), span=self.span(start, end))
+        return n.Preorder(tuple(parts), self.is_broken(start, end), span=self.span(start, end))
 
     def open_at(self, parts: Parts, start: int, end: int) -> n.OpenAt:
         return n.OpenAt(parts[0], span=self.span(start, end))
@@ -373,7 +373,7 @@ class Builder:
         if name.span.start == name.span.end:
             # the parser put it there so that the block of a broken head is read
             return None
-        return n.Test(name, tuple(parts[1:]), head=head, broken=self._is_broken(start, end), span=self.span(start, end))
+        return n.Test(name, tuple(parts[1:]), head=head, broken=self.is_broken(start, end), span=self.span(start, end))
 
     def test_head(self, parts: Parts, start: int, end: int) -> tuple[n.Text, Span]:
         return parts[0], self.span(start, end)

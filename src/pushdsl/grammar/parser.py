@@ -10,17 +10,20 @@ import gc
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pushdsl.errors import Diagnostic, Fix
+from pushdsl.grammar.blocks import mend_blocks
 from pushdsl.grammar.build import Builder
+from pushdsl.grammar.doubts import names_in_doubt
 from pushdsl.grammar.nodes import Edition, File
 from pushdsl.grammar.reading import MAX_BYTES, read_source, too_large
-from pushdsl.grammar.recovery import DECLARATIONS, VirtualToken, fits, mend
+from pushdsl.grammar.recovery import VirtualToken, fits, mend
 from pushdsl.grammar.table import Table, load_table
-from pushdsl.grammar.tokens import MAX_ERRORS, Tokens, tokenize
+from pushdsl.grammar.tokens import DECLARATIONS, MAX_ERRORS, Tokens, tokenize
 from pushdsl.source import SourceText, Span
 
 __all__ = ["CODES", "EDITION", "MAX_BYTES", "MAX_ERRORS", "parse", "read_source"]
@@ -59,6 +62,7 @@ CODES: dict[str, str] = {
     "PUSH038": "an edition that is not known",
     "PUSH039": "`push edition` is not the first statement",
     "PUSH040": "no edition",
+    "PUSH041": "a unit that is shortened",
 }
 
 EDITION: Final = 1
@@ -68,6 +72,9 @@ _MANY_CHARACTERS = 100_000
 
 _GRAMMAR = Path(__file__).with_name("push.lark")
 _METHOD = {"for": "for_"}
+
+# How many tokens before an error are looked at to see whether something was said about its line.
+_LINE_SEEN = 100
 
 # The tokens that stand for a head which cannot be read, so that its block can.
 _BARE_HEADS = {
@@ -86,7 +93,15 @@ def parse(source: SourceText) -> tuple[File, tuple[Diagnostic, ...]]:
     with _collector_paused(len(source.text) > _MANY_CHARACTERS):
         text, tokens, said = tokenize(source, table.words)
         builder = Builder(source, text, said)
-        file = _Parsing(table, tokens, builder).run()
+        file = _Parsing(table, tokens, builder).read()
+        if file is None:
+            tokens, about_blocks = mend_blocks(table, source, tokens)
+            said += about_blocks
+            builder = Builder(source, text, said)
+            file = _Parsing(table, tokens, builder).recover()
+        if said or builder.diagnostics:
+            doubtful = names_in_doubt(file, text, tokens, (*said, *builder.diagnostics))
+            file = replace(file, broken_names=file.broken_names | doubtful)
     said = _first_errors(source, _one_a_place(said + builder.diagnostics))
     return file, _about_edition(file, tokens, said)
 
@@ -180,7 +195,16 @@ class _Parsing:
         actions = (reduction.action for reduction in table.reductions)
         self.actions = [getattr(builder, _METHOD.get(action, action)) if action else None for action in actions]
 
-    def run(self) -> File:
+    def read(self) -> File | None:
+        """The file, if nothing is wrong with its sentences."""
+        if self._read(self.tokens, 0) < len(self.tokens.kinds):
+            return None
+        file = self.values[-1]
+        assert isinstance(file, File)
+        return file
+
+    def recover(self) -> File:
+        """The file without the statements that have errors."""
         position = 0
         while (position := self._read(self.tokens, position)) < len(self.tokens.kinds):
             position = self._go_on(position)
@@ -230,7 +254,8 @@ class _Parsing:
     def _go_on(self, position: int) -> int:
         """Say what is wrong at `position`, mend it or leave its statement out; the position to read on from."""
         found = mend(self.table, self.states, self._opened(), self.builder.source, self.tokens, position)
-        self.builder.say(found.diagnostic)
+        if not ((found.give_up or found.guess) and self._is_said(position)):
+            self.builder.say(found.diagnostic)
         self.errors += 1
         if self.errors > MAX_ERRORS:
             return self._stop(position)
@@ -239,6 +264,13 @@ class _Parsing:
             return found.resume
         resume = self._leave_out(found.resume, found.keep_rest)
         return self._next_declaration(resume) if found.whole_block else resume
+
+    def _is_said(self, position: int) -> bool:
+        """Whether something was said about this line already: then the rest of it is not worth another word."""
+        kinds, first = self.tokens.kinds, position
+        while first and kinds[first - 1] != "_NL" and position - first < _LINE_SEEN:
+            first -= 1
+        return self.builder.is_broken(self.tokens.starts[first], self.tokens.starts[position])
 
     def _opened(self) -> int:
         """Where the innermost block that is still open starts, or -1."""

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from pushdsl.errors import Diagnostic, Fix
+from pushdsl.grammar.blocks import unclosed
 from pushdsl.grammar.table import Table
-from pushdsl.grammar.tokens import HEADS, UNITS, Tokens, brief
+from pushdsl.grammar.tokens import DECLARATIONS, SHORT_UNITS, UNITS, Tokens, brief
 from pushdsl.source import SourceText, Span
-
-# What stands at the top level only: seen inside a block, the block was never closed.
-DECLARATIONS = frozenset({"use", "warehouse", "store", "group", "skus", "let", "rule", "promise", "test"})
 
 _SPOKEN = {
     "NAME": "a name",
@@ -30,6 +28,9 @@ _LINE_SEEN = 40
 
 _TERMS = ("like", "category", "brand", "tag", "from")
 
+# What one may think to stand before a SKU.
+_NEEDLESS = ("sku", "item", "product", "seller_sku")
+
 VirtualToken = tuple[str, int, int]
 
 
@@ -38,7 +39,7 @@ class Mend:
     """`feed` is read in place of what stands there, then the tokens from `resume` on.
 
     With `give_up` the statement is left out instead; its rest is skipped from `resume` on, unless `keep_rest`; with
-    `whole_block` all that follows up to the next declaration is skipped too.
+    `whole_block` all that follows up to the next declaration is skipped too. A `guess` may well be wrong.
     """
 
     diagnostic: Diagnostic
@@ -47,6 +48,7 @@ class Mend:
     give_up: bool = False
     keep_rest: bool = False
     whole_block: bool = False
+    guess: bool = False
 
 
 def mend(table: Table, states: Sequence[int], opened: int, source: SourceText, tokens: Tokens, position: int) -> Mend:
@@ -58,9 +60,11 @@ def mend(table: Table, states: Sequence[int], opened: int, source: SourceText, t
         slip.outside,
         slip.closes_nothing,
         slip.trailing_comma,
+        slip.short_unit,
         slip.no_unit,
         slip.negative,
         slip.unreadable,
+        slip.divided_word,
         slip.reserved_word,
         slip.misspelt_word,
         slip.misspelt_term,
@@ -78,22 +82,7 @@ def mend(table: Table, states: Sequence[int], opened: int, source: SourceText, t
 
 def fits(table: Table, states: Sequence[int], kinds: Iterable[str]) -> bool:
     """Whether `kinds` can be read next."""
-    stack = list(states)
-    for kind in kinds:
-        while True:
-            move = table.moves[stack[-1]].get(kind)
-            if move is None:
-                return False
-            if move >= 0:
-                stack.append(move)
-                break
-            reduction = table.reductions[~move]
-            if reduction.size:
-                del stack[-reduction.size :]
-            stack.append(table.follow[stack[-1]][reduction.symbol])
-            if stack[-1] == table.last:
-                break
-    return True
+    return table.after(states, kinds) is not None
 
 
 class _Slip:
@@ -130,7 +119,7 @@ class _Slip:
         if self.opened < 0 or self.before != "_NL":
             return None
         if self.kind in DECLARATIONS:
-            closing, following = self._closing(), [self.kind]
+            closing, following = self._closing(), self._line()
         else:
             closing, following = self._virtual("}", "_NL"), self._line()
         return Mend(self._unclosed(), self.position, closing) if self.fit((*_kinds(closing), *following)) else None
@@ -169,9 +158,25 @@ class _Slip:
         diagnostic = Diagnostic("PUSH020", "a list does not end in `,`", comma, help, Fix(comma, "", "delete the `,`"))
         return Mend(diagnostic, self.position, give_up=True, keep_rest=True)
 
+    def short_unit(self) -> Mend | None:
+        """`12h` for `12 hours`."""
+        unit = SHORT_UNITS.get(self.text.lower()) if self.before == "NUMBER" and self.kind == "NAME" else None
+        if unit not in self.expected:
+            return None
+        number = Span(self.source, self.tokens.starts[self.position - 1], self.before_end)
+        if unit != "units" and number.text == "1":
+            unit = unit.removesuffix("s")
+        span = Span(self.source, number.start, self.end)
+        meant = f"{number.text} {unit}"
+        fix = Fix(span, meant, f"write `{brief(meant)}`")
+        diagnostic = Diagnostic("PUSH041", f"`{brief(self.text)}` is no unit", span, f"write `{brief(meant)}`", fix)
+        return Mend(diagnostic, self.position + 1, ((unit, self.start, self.end),))
+
     def no_unit(self) -> Mend | None:
         if self.before != "NUMBER" or not {"%", *UNITS} & set(self.expected):
             return None
+        if self.kind == "_NL" and (found := self.broken_line()):
+            return found
         number = Span(self.source, self.tokens.starts[self.position - 1], self.before_end)
         written = brief(number.text)
         unit = self._certain_unit(number.text)
@@ -182,6 +187,11 @@ class _Slip:
             diagnostic = Diagnostic("PUSH021", message, number, f"write {_either(examples)}")
             return Mend(diagnostic, self.position, give_up=True)
         with_unit = number.text + (unit if unit == "%" else f" {unit}")
+        if self.kind == "NAME" and self.fit((unit, "of", self.kind, self.next)):
+            # `take 50 kl`
+            fix = Fix(number, f"{with_unit} of", f"write `{brief(with_unit)} of`")
+            help = f"write `{brief(f'{with_unit} of {self.text}', 60)}`"
+            return Mend(Diagnostic("PUSH021", message, number, help, fix), self.position, self._virtual(unit, "of"))
         if self.kind in ("STRING", "BAD") or (self.kind == "NAME" and not self.fit((unit, self.kind))):
             # another word stands where the unit should: it may be a misspelt one
             return self.misspelt_word()
@@ -200,13 +210,43 @@ class _Slip:
     def unreadable(self) -> Mend | None:
         if self.kind != "BAD":
             return None
+        if self.text in ("{", "}"):
+            return self._stray_brace()
         message = (
             f"`{self.text}` means nothing here" if self.text.isprintable() else "this is no character of the language"
         )
         if self.next in self.expected and self.fit((self.next,)):
             diagnostic = self.say("PUSH004", message, "delete it", Fix(self.span(), "", "delete it"))
-            return Mend(diagnostic, self.position + 1)
+            return Mend(diagnostic, self.position + 1, guess=True)
         return Mend(self.say("PUSH004", message, self._expectation()), self.position, give_up=True)
+
+    def _stray_brace(self) -> Mend:
+        """A brace of which it turned out that its block is better without."""
+        code = "PUSH019" if self.text == "}" else "PUSH012"
+        fix = Fix(self.span(), "", f"delete `{self.text}`")
+        diagnostic = self.say(code, f"this `{self.text}` is one too many", "delete it", fix)
+        alone = self.before in ("_NL", "{") and self.next == "_NL"
+        follows = self.tokens.kinds[self.position + 2] if alone else self.next
+        if not self.fit((follows,)):
+            return Mend(diagnostic, self.position, give_up=True)
+        return Mend(diagnostic, self.position + (2 if alone else 1), guess=True)
+
+    def divided_word(self) -> Mend | None:
+        """`a t` for `at`."""
+        if not self._is_word(self.kind) or not self._is_word(self.next):
+            return None
+        end = self.tokens.ends[self.position + 1]
+        pieces = self.source.text[self.start : end].split()
+        word = "".join(pieces)
+        if len(pieces) != 2 or word not in self.expected or not self.fit((word, self.tokens.kinds[self.position + 2])):
+            return None
+        span = Span(self.source, self.start, end)
+        fix = Fix(span, word, f"write `{word}`")
+        diagnostic = Diagnostic("PUSH012", f"unexpected `{brief(span.text)}`", span, f"did you mean `{word}`?", fix)
+        return Mend(diagnostic, self.position + 2, ((word, self.start, end),))
+
+    def _is_word(self, kind: str) -> bool:
+        return kind == "NAME" or kind in self.table.words
 
     def reserved_word(self) -> Mend | None:
         if self.kind not in self.table.words or "NAME" not in self.expected or "NUMBER" in self.expected:
@@ -221,7 +261,7 @@ class _Slip:
         return Mend(diagnostic, self.position + 1, (("NAME", self.start, self.end),))
 
     def misspelt_word(self) -> Mend | None:
-        if self.kind != "NAME" and self.kind not in self.table.words:
+        if not self._is_word(self.kind):
             return None
         words = [word for word in self.expected if word in self.table.words]
         word = self._nearest_word() or (words[0] if len(self.expected) == 1 and words else None)
@@ -241,6 +281,11 @@ class _Slip:
         if self.kind != "STRING" or self.before != "NAME":
             return None
         name = Span(self.source, self.tokens.starts[self.position - 1], self.before_end)
+        if name.text.lower() in _NEEDLESS:
+            fix = Fix(Span(self.source, name.start, self.start), "", f"delete `{name.text}`")
+            message = f"no `{name.text}` stands before a SKU"
+            diagnostic = Diagnostic("PUSH012", message, name, f"write `{brief(self.text)}` alone", fix)
+            return Mend(diagnostic, self.position, give_up=True)
         near = get_close_matches(name.text.lower()[:30], _TERMS, 1, 0.6)
         if not near:
             return None
@@ -283,7 +328,8 @@ class _Slip:
         if self.kind not in (",", "=", "%", "->", "}") or not self.fit((self.next,)):
             return None
         fix = Fix(self.span(), "", f"delete `{self.kind}`")
-        return Mend(self._unexpected(f"delete it, or write {self._expected_words()}", fix), self.position + 1)
+        said = self._unexpected(f"delete it, or write {self._expected_words()}", fix)
+        return Mend(said, self.position + 1, guess=True)
 
     def broken_line(self) -> Mend | None:
         """A statement that goes on in the next line, without the `,` or `=` that would allow it."""
@@ -295,7 +341,9 @@ class _Slip:
         return Mend(diagnostic, self.position + 1)
 
     def one_missing(self) -> Mend | None:
-        if self.kind == "BAD" or self.before in ("", "_NL", "{") or {"NAME", "STRING", "NUMBER"} & set(self.expected):
+        if self.kind == "BAD" or {"NAME", "STRING", "NUMBER"} & set(self.expected):
+            return None
+        if self.before in ("", "_NL", "{") and self.kind != "{":
             return None
         following = (self.kind,) if self.kind == "_NL" else (self.kind, self.next)
         words = [kind for kind in self.expected if kind not in _SPOKEN and kind != "%" and kind not in UNITS]
@@ -335,14 +383,14 @@ class _Slip:
         return self.say("PUSH012", f"unexpected `{brief(self.text)}`", help, fix)
 
     def _at_start(self) -> bool:
-        return self.before in ("", "_NL", "{") and (self.kind == "NAME" or self.kind in self.table.words)
+        return self.before in ("", "_NL", "{") and self._is_word(self.kind)
 
     def _no_statement(self, help: str, fix: Fix | None = None) -> Diagnostic:
         return self.say("PUSH025", f"no statement here starts with `{brief(self.text)}`", help, fix)
 
     def _unclosed(self) -> Diagnostic:
-        span = Span(self.source, self.opened, self.opened + 1)
-        return Diagnostic("PUSH018", "this `{` is never closed", span, "add `}` after the last statement of its block")
+        end = self.before_end if self.before != "_NL" else self.tokens.ends[self.position - 2]
+        return unclosed(self.source, self.opened, end)
 
     def _closing(self) -> tuple[VirtualToken, ...]:
         """As many `}` as it takes to be at the top level again, each with the end of its line."""
@@ -402,4 +450,4 @@ def _either(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}" if words else "nothing more"
 
 
-__all__ = ["DECLARATIONS", "HEADS", "Mend", "fits", "mend"]
+__all__ = ["Mend", "fits", "mend"]

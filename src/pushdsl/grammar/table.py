@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,25 @@ class Table:
     last: int
     # every word of the language by itself, so that tokens share the table's own strings
     words: dict[str, str]
+
+    def after(self, states: Sequence[int], kinds: Iterable[str]) -> list[int] | None:
+        """The stack of states once `kinds` are read, from the stack `states` on; None where they cannot be."""
+        stack = list(states)
+        for kind in kinds:
+            while True:
+                move = self.moves[stack[-1]].get(kind)
+                if move is None:
+                    return None
+                if move >= 0:
+                    stack.append(move)
+                    break
+                reduction = self.reductions[~move]
+                if reduction.size:
+                    del stack[-reduction.size :]
+                stack.append(self.follow[stack[-1]][reduction.symbol])
+                if stack[-1] == self.last:
+                    break
+        return stack
 
 
 def load_table(grammar: str, build: Callable[[str], dict[str, Any]]) -> Table:

@@ -13,8 +13,19 @@ from pushdsl.source import SourceText, Span
 
 UNITS = frozenset({"units", "unit", "minutes", "minute", "hours", "hour", "days", "day"})
 
+# What people write for a unit, by the unit it stands for.
+SHORT_UNITS = {
+    "pc": "unit", "pcs": "units",
+    "m": "minutes", "min": "minutes", "mins": "minutes",
+    "h": "hours", "hr": "hours", "hrs": "hours",
+    "d": "days",
+}  # fmt: skip
+
 # So many errors are said about a file, then no more: a file that has them is not a rule file.
 MAX_ERRORS: Final = 1_000
+
+# What stands at the top level only: seen inside a block, the block was never closed.
+DECLARATIONS = frozenset({"use", "warehouse", "store", "group", "skus", "let", "rule", "promise", "test"})
 
 # What has a block after it.
 HEADS = frozenset({"rule", "store", "test", "preorder"})
@@ -211,6 +222,9 @@ class _Tokenizer:
 
     def _check_percent(self, start: int) -> None:
         if self.kinds and self.kinds[-1] == "NUMBER" and self.ends[-1] < start:
+            if self.source.text[self.ends[-1] : start].strip(" \t"):
+                # something was said about that space already
+                return
             number = self.text[self.starts[-1] : self.ends[-1]]
             message = "no space stands before `%`"
             self._say("PUSH014", message, self.starts[-1], start + 1, f"write `{brief(number)}%`", f"{number}%")
@@ -239,6 +253,9 @@ class _Tokenizer:
             return self._not_a_name(end)
         if (following := text[end : end + 1]).isidentifier():
             stop = _word_end(text, end)
+            if text[end:stop] in SHORT_UNITS and self.kinds and self.kinds[-1] not in DECLARATIONS:
+                # what the two mean is said where a unit is expected
+                return "NUMBER", start, end
             if text[end:stop] not in UNITS:
                 self._add("NAME", start, end)
                 return self._not_a_name(stop)
