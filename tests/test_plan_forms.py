@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from markdown_it import MarkdownIt
 from syrupy.assertion import SnapshotAssertion
 
 from pushdsl.cli import main
+from pushdsl.cycle import open_project, read_inputs
+from pushdsl.cycle import plan as make_plan
+from pushdsl.model import ACTIONS, PlannedCell
+from pushdsl.planner import planned_cells
 from pushdsl.report.markdown import COMMENT_MAX, code, prose
 from tests.shop import make_project, write_facts
 
@@ -272,3 +277,23 @@ def test_a_line_break_in_a_sku_breaks_no_line_of_the_text(shop: Path, capsys: py
 
     assert "\x1b" not in printed
     assert "  MUG-↵�[31m  " in printed
+
+
+def test_the_columns_of_a_plan_say_what_its_cells_say(shop: Path) -> None:
+    inputs = read_inputs(open_project([shop]))
+    cells = planned_cells(make_plan(inputs, datetime.fromisoformat(AT)))
+
+    numbers = cells.numbers()
+
+    def of_cell(cell: PlannedCell) -> tuple[object, ...]:
+        quantity, live, days = (-1 if n is None else n for n in (cell.quantity, cell.live, cell.days))
+        return cell.store, cell.location, quantity, live, days, cell.mode == "preorder", cell.action
+
+    columns = (numbers.quantity, numbers.live, numbers.days, numbers.preorder, numbers.action)
+    found = [
+        (cells.store_names[store], numbers.location_names[location], *rest, ACTIONS[action])
+        for store, location, *rest, action in zip(numbers.store, numbers.location, *columns, strict=True)
+    ]
+    assert found == [of_cell(cell) for cell in cells]
+    assert [cell.store_sku for cell in cells] == [name for name, _ in cells.names()]
+    assert [cell for _, part in cells.by_store() for cell in part] == list(cells)

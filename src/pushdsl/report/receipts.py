@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pushdsl.model import PPM
-from pushdsl.report.plans import cell_name
+from pushdsl.report.plans import cell_name, mode_text
 from pushdsl.why import statement_text, units
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     deep = max(len(value) for _, value, _ in rows)
     for label, value, place in rows:
         yield f"  {label:<{wide}}  {value:>{deep}}  {place}".rstrip()
-    days = f", ships in {cell.days} days" if cell.days is not None else ""
-    mode = f" in pre-order{days}" if cell.mode == "preorder" else ""
+    mode = f" in {mode_text(cell)}" if cell.mode == "preorder" else ""
     shown = "unknown" if cell.live is None else str(cell.live)
     if cell.action == "blocked":
         yield f"  blocked: {cell.why}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -21,7 +21,11 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def _style(line: str) -> str:
-    if line.startswith("error") or "   blocked  " in line or "→ 0 " in line:
+    if (
+        line.startswith(("error", "FAILED", "  FAILED", "  Lost", "  Taken off sale"))
+        or "   blocked  " in line
+        or "→ 0 " in line
+    ):
         return "red"
     if line.startswith(("lint", "warning")):
         return "yellow"
@@ -39,5 +43,5 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
-    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS", "160"))
+    width = None if sys.stdout.isatty() else shutil.get_terminal_size((160, 24)).columns
     Console(highlight=False, width=width).print(table)
