@@ -11,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from pushdsl.cli import main
 from pushdsl.report.markdown import COMMENT_MAX
-from tests.shop import make_project, write_facts
+from tests.shop import edit_file, make_project, write_facts
 
 AT = "2026-05-04T12:00:00Z"
 STORES = """push edition 1
@@ -130,6 +130,29 @@ def test_a_store_that_the_new_rules_do_not_declare_loses_its_cells(
         "lost",
         "12 listings of store `shopee_my`, which the rules do not declare",
     )
+
+
+def test_a_location_with_another_name_is_one_lost_and_one_gained(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mugs = rule("A", '"MUG-00"', "take kl", stores="tiktok_my")
+    write(shop, mugs, mugs)
+    edit_file(shop / "new.push", "WH1", "WH2")
+    write_facts(shop, "live", "store,store_sku,location,quantity", ["tiktok_my,MUG-00,WH1,8"])
+
+    found = json.loads(diff(capsys, "--json"))["changes"]
+
+    assert [(c["location"], c["change"], c["live"]) for c in found] == [("WH1", "lost", 8), ("WH2", "gained", None)]
+    assert found[0]["why"] == "the rules have no number for it at this location any more"
+
+
+def test_facts_without_a_cell_differ_in_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_facts(shop, "listings", "store,store_sku,item_id,variant_id,sku", [])
+    write(shop, ALL, "")
+
+    assert diff(capsys).endswith("\n0 cells: nothing\n")
+    assert "no cell differs" in diff(capsys, "--format", "markdown")
+    assert json.loads(diff(capsys, "--json"))["summary"]["cells"] == 0
 
 
 def test_a_cell_is_gained_and_a_gained_cell_may_be_taken_off_sale(

@@ -119,6 +119,18 @@ def test_json_has_every_cell_and_refuses_to_be_shortened(
     assert f"`{option[0]}` is for text and Markdown" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "form", [[], ["--summary"], ["--every"], ["--format", "markdown"]], ids=lambda form: "".join(form)
+)
+def test_a_plan_without_a_cell_is_shown_in_every_form(
+    shop: Path, form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_facts(shop, "live", "store,store_sku,quantity", [])
+    write_facts(shop, "listings", "store,store_sku,item_id,variant_id,sku", [])
+
+    assert "0 cells" in plan(capsys, *form)
+
+
 def test_only_one_of_less_and_more_is_taken(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         main(["plan", "--summary", "--every"])

@@ -97,7 +97,7 @@ def compare(old: Plan, new: Plan) -> Difference:
     assert (old.at, old.facts_sha256) == (new.at, new.facts_sha256)
     rows = _rows(planned_cells(old), planned_cells(new))
     lost = {(change.cell.store, change.cell.store_sku) for change in rows.changes(None, "lost", None)}
-    told = {(p.store, p.store_sku): p.message for p in new.problems if p.store}
+    told = {(p.store, p.store_sku): p.message for p in new.problems if p.code in _WHY_NO_CELL}
     before, after = set(old.problems), set(new.problems)
     return Difference(
         at=new.at,
@@ -112,6 +112,7 @@ def compare(old: Plan, new: Plan) -> Difference:
     )
 
 
+_WHY_NO_CELL = {"PUSH500", "PUSH501", "PUSH502", "PUSH503", "PUSH508"}
 _NOWHERE = "the rules have no number for it at this location any more"
 
 

@@ -62,9 +62,13 @@ class BookText:
 
 
 def book(rules: CheckedRules, limits: Mapping[str, Limits], names: Names) -> BookText:
+    above: dict[str, list[str]] = {}
+    for rule in rules.rules:
+        for other in () if rule.disabled else rule.overrides:
+            above.setdefault(other, []).append(rule.name)
     return BookText(
         tuple(_store_sentence(store, rules, limits[store.name], names) for store in rules.stores.values()),
-        tuple(_rule_text(rule, rules, limits, names) for rule in rules.rules),
+        tuple(_rule_text(rule, above.get(rule.name, ()), rules, limits, names) for rule in rules.rules),
         names.promises,
         _GENERAL,
     )
@@ -102,7 +106,9 @@ def _store_sentence(store: Store, rules: CheckedRules, limits: Limits, names: Na
 # ---- a rule -----------------------------------------------------------------------------------------
 
 
-def _rule_text(rule: CheckedRule, rules: CheckedRules, limits: Mapping[str, Limits], names: Names) -> RuleText:
+def _rule_text(
+    rule: CheckedRule, above: Sequence[str], rules: CheckedRules, limits: Mapping[str, Limits], names: Names
+) -> RuleText:
     alike: dict[tuple[str, ...], list[Store]] = {}
     for name in rule.stores:
         store = rules.stores[name]
@@ -110,13 +116,13 @@ def _rule_text(rule: CheckedRule, rules: CheckedRules, limits: Mapping[str, Limi
     return RuleText(
         rule.name,
         rule.span,
-        tuple(_about(rule, rules, names)),
+        tuple(_about(rule, above, names)),
         tuple((_and([store_name(store) for store in stores]), told) for told, stores in alike.items()),
         _unsaid(rule),
     )
 
 
-def _about(rule: CheckedRule, rules: CheckedRules, names: Names) -> Iterator[str]:
+def _about(rule: CheckedRule, above: Sequence[str], names: Names) -> Iterator[str]:
     if rule.disabled:
         yield "It is switched off and does nothing. Were it on:"
     yield f"It is for {selection(rule.skus)}."
@@ -124,7 +130,7 @@ def _about(rule: CheckedRule, rules: CheckedRules, names: Names) -> Iterator[str
         yield f"It holds only {window_text(rule, names)}; before and after it does not exist."
     if rule.overrides:
         yield f"It goes before {_rules(rule.overrides)}: what both are for is this one's."
-    if above := [other.name for other in rules.rules if rule.name in other.overrides and not other.disabled]:
+    if above:
         yield f"It gives way to {_rules(above)}."
 
 
