@@ -190,7 +190,7 @@ def sentences(
         ("", ("push exactly 999 units",), "always 999 pieces, whatever is in stock."),
         ("take kl", ("at least 3 units",), "what Kuala Lumpur has, at least 3 pieces (even where there are fewer)."),
         ("take kl", ("hide below 3 units",), "what Kuala Lumpur has, 0 instead of fewer than 3 pieces."),
-        ("take kl", ("increase only",), "what Kuala Lumpur has. The number shown may rise and never falls."),
+        ("take kl", ("increase only",), "what Kuala Lumpur has. The number shown may rise and never falls; until it is known, nothing is sent."),
         ("take kl", ("above 10 units every 1 day",),
          "what Kuala Lumpur has. While available is above 10 units, a new number is sent at most every 1 day."),
         ("take kl", ("above 10 units every 90 minutes unless it falls by 12.5%",),

@@ -164,7 +164,7 @@ def _sentences(rule: CheckedRule, store: Store, limits: Limits, names: Names) ->
     if rule.preorder is not None:
         yield from _preorder(rule, limits)
     if rule.increase_only:
-        yield "The number shown may rise and never falls."
+        yield "The number shown may rise and never falls; until it is known, nothing is sent."
     if rule.above is not None:
         sooner = f", unless the number falls by {percent(rule.unless_falls_by)} or more" if rule.unless_falls_by else ""
         yield (
