@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 from pushdsl.errors import Diagnostic, Fix
 from pushdsl.grammar.table import Table
-from pushdsl.grammar.tokens import DECLARATIONS, HEADS, Tokens, brief
+from pushdsl.grammar.tokens import DECLARATIONS, HEADS, MAX_ERRORS, Tokens, brief
 from pushdsl.source import SourceText, Span
 
 # How many marks are weighed in a file. A rule takes some hundreds; a file that takes more is broken beyond guessing.
 _MOST_WEIGHED = 1_000_000
+# A declaration with more than these has too many ways to be mended.
+_MOST_MARKS = 500
 # So many braces are mended in one declaration.
 _MOST_EDITS = 3
 
@@ -62,6 +64,8 @@ def mend_blocks(table: Table, source: SourceText, tokens: Tokens) -> tuple[Token
     changes: list[_Change] = []
     for start, stop in blocks.declarations():
         changes += blocks.mended(start, stop)
+        if blocks.weighed > _MOST_WEIGHED or len(changes) > MAX_ERRORS:
+            break
     return _changed(tokens, changes), [change.said for change in changes if change.said is not None]
 
 
@@ -133,8 +137,8 @@ class _Blocks:
     # ---- one declaration
 
     def mended(self, start: int, stop: int) -> list[_Change]:
-        marks = self._marks(start, stop)
         changes: list[_Change] = []
+        marks = self._marks(start, stop)
         weight = self._weigh(marks)
         for _ in range(_MOST_EDITS):
             if weight < _WORTH or self.weighed > _MOST_WEIGHED:
@@ -155,10 +159,12 @@ class _Blocks:
 
     def _marks(self, start: int, stop: int) -> list[_Mark]:
         kinds = self.tokens.kinds
-        marks = []
+        marks = list[_Mark]()
         indent, first, begins = 0, True, True
         for position in range(start, stop):
             kind = kinds[position]
+            if len(marks) > _MOST_MARKS:
+                return []
             if kind == "_NL":
                 first = begins = True
                 continue

@@ -79,6 +79,8 @@ class Builder:
         if "\\" not in value:
             return value
         for found in _ESCAPE.finditer(self.text, start + 1, end):
+            if len(self.diagnostics) > MAX_ERRORS:
+                break
             if found[1] not in _ESCAPED:
                 span = self.span(*found.span())
                 help = 'write `\\\\` for a backslash, `\\"` for a quote'

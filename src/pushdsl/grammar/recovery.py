@@ -213,7 +213,9 @@ class _Slip:
         if self.text in ("{", "}"):
             return self._stray_brace()
         message = (
-            f"`{self.text}` means nothing here" if self.text.isprintable() else "this is no character of the language"
+            f"`{brief(self.text)}` means nothing here"
+            if self.text.isprintable()
+            else "this is no character of the language"
         )
         if self.next in self.expected and self.fit((self.next,)):
             diagnostic = self.say("PUSH004", message, "delete it", Fix(self.span(), "", "delete it"))

@@ -46,6 +46,11 @@ _WORD, _PUNCTUATION, _LINE_END, _NUMBER, _TEXT, _COMMENT = range(1, 7)
 _NUMBER_FORM = re.compile(r"-?[0-9]+(_[0-9]+)*(\.[0-9]+)?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 
+_WORD_CHARACTERS = re.compile(r"\w+")
+
+# A run of characters that the language does not know.
+_MEANINGLESS = re.compile(r"""(?:[^\w\s"'{}=,%#.-]|-(?![>\w]))+""")
+
 _MAX_SINGLE_QUOTED = 200
 
 # What word processors and chats put in the place of plain characters, outside comments and texts.
@@ -99,7 +104,7 @@ def plain_text(source: SourceText) -> tuple[str, list[Diagnostic]]:
 
     def plain(found: re.Match[str]) -> str:
         piece = found[0]
-        if found.lastindex is None or len(diagnostics) >= MAX_ERRORS:
+        if found.lastindex is None or len(diagnostics) > MAX_ERRORS:
             return piece
         return _REPLACE[found.lastindex](source, found, diagnostics)
 
@@ -174,7 +179,8 @@ class _Tokenizer:
         match, word = _TOKEN.match, self.words.get
         add_kind, add_start, add_end = kinds.append, self.starts.append, self.ends.append
         position, length = 0, len(text)
-        while found := match(text, position):
+        diagnostics = self.diagnostics
+        while (found := match(text, position)) and len(diagnostics) <= MAX_ERRORS:
             group = found.lastindex
             assert group is not None
             start, position = found.span(group)
@@ -201,9 +207,11 @@ class _Tokenizer:
             add_kind(kind)
             add_start(start)
             add_end(position)
+        # past too many errors nothing is read
+        end = length if found is None else position
         if kinds and kinds[-1] != "_NL":
-            self._add("_NL", length, length)
-        self._add("$END", length, length)
+            self._add("_NL", end, end)
+        self._add("$END", end, end)
         return Tokens(kinds, self.starts, self.ends)
 
     def _add(self, kind: str, start: int, end: int) -> None:
@@ -217,8 +225,7 @@ class _Tokenizer:
         self._add_diagnostic(Diagnostic(code, message, span, help, fix))
 
     def _add_diagnostic(self, diagnostic: Diagnostic) -> None:
-        if len(self.diagnostics) < MAX_ERRORS:
-            self.diagnostics.append(diagnostic)
+        self.diagnostics.append(diagnostic)
 
     def _check_percent(self, start: int) -> None:
         if self.kinds and self.kinds[-1] == "NUMBER" and self.ends[-1] < start:
@@ -294,7 +301,8 @@ class _Tokenizer:
             return "STRING", start, end
         if character in "-." and self._glued(start) and text[start + 1 : start + 2].isidentifier():
             return self._not_a_name(start)
-        return "BAD", start, start + 1
+        found = _MEANINGLESS.match(text, start)
+        return "BAD", start, found.end() if found else start + 1
 
     def _open_text(self, start: int) -> tuple[str, int, int]:
         """A text whose closing quote is missing: it reaches to the end of the line or to a `{` there."""
@@ -336,7 +344,10 @@ def _word_end(text: str, start: int) -> int:
     """Where the identifier that starts at `start` ends; `start` if none does."""
     if not text[start].isidentifier():
         return start
+    found = _WORD_CHARACTERS.match(text, start)
     end = start + 1
+    if found and found[0].isidentifier():
+        end = found.end()
     while end < len(text) and ("a" + text[end]).isidentifier():
         end += 1
     return end
