@@ -107,6 +107,7 @@ def read_rules(project: Project) -> tuple[CheckedRules, tuple[File, ...], dict[s
     from pushdsl.checker import check
     from pushdsl.loader import load
 
+    _check_blocked(project)
     loaded = load(project.paths)
     rules = check(loaded, project.platforms, project.settings.limits)
     return rules, loaded.files, {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}

@@ -85,18 +85,7 @@ def explain(
     ]  # fmt: skip
     claims = claim(rules, facts, at)
     cells = cells_of(rules, facts, limits, claims, at, np.array(rows, np.int64))
-    planned = PlannedCells(rules, facts, claims, cells, _run(cells))
-    explained = []
-    for k, cell in enumerate(planned):
-        setting = int(cells.setting[k])
-        if setting == ABSENT:
-            explained.append(Explanation(cell, None, None, 1))
-            continue
-        numbers = integers_of(cells, k)
-        steps = ladder(Integers, cells.settings[setting].shape, numbers, numbers)
-        rule = rules.rules[cells.settings[setting].rule]
-        explained.append(Explanation(cell, rule, steps, numbers.pack))
-    return explained
+    return list(PlannedCells(rules, facts, claims, cells, _run(cells)).explained())
 
 
 def integers_of(cells: Cells, row: int) -> Any:  # the rule's numbers and the cell's facts, as the ladder reads them
@@ -277,6 +266,16 @@ class PlannedCells(Sequence[PlannedCell]):
         for store, start, end in zip(self._facts.stores, [0, *ends], ends, strict=False):
             if start < end:
                 yield store, self._part(self._rows[start:end])
+
+    def explained(self) -> Iterator[Explanation]:
+        """Each cell with its ladder, run again over Python integers."""
+        for row, cell in zip(self._rows.tolist(), self, strict=True):
+            if (number := int(self._cells.setting[row])) == ABSENT:
+                yield Explanation(cell, None, None, 1)
+                continue
+            setting, numbers = self._cells.settings[number], integers_of(self._cells, row)
+            steps = ladder(Integers, setting.shape, numbers, numbers)
+            yield Explanation(cell, self._rules.rules[setting.rule], steps, numbers.pack)
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Store SKU and location of every cell, at a tenth of the price of the whole cells."""

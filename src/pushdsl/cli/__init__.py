@@ -13,6 +13,7 @@ from pushdsl.errors import FactsError, PushdslError, RuleError
 COMMANDS = {
     "init": "write a small project that plans at once",
     "check": "check rule files and show every error",
+    "test": "run the tests in rule files",
     "plan": "show what every store shall show, and why",
     "diff": "show what a rule change does to today's facts",
     "explain": "show how one listing's quantity comes about",
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except PushdslError as error:
-        _show(error)
+        show(error)
         return error.exit_code
     except BrokenPipeError:  # the reader of a pipe went away: nothing is left to say
         sys.stderr.close()
@@ -73,7 +74,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _show(error: PushdslError) -> None:
+def show(error: PushdslError) -> None:
     """Tells the user on standard error what is wrong and what to do."""
     from pushdsl.report.diagnostics import diagnostic_lines, problem_lines
 

@@ -1,0 +1,335 @@
+"""Tests in the language: what they compute, how they fail, what they reach, and how the command tells it."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from pushdsl import cycle
+from pushdsl.checker import diagnose
+from pushdsl.facts import read_facts
+from pushdsl.loader import load
+from pushdsl.model import PlannedCell
+from pushdsl.planner import plan
+from pushdsl.trials import Trial, run
+
+CASES = Path(__file__).parent / "cases" / "trials"
+LANGUAGE = Path(__file__).parents[1] / "docs" / "language.md"
+EXAMPLE = re.search(r"^## Tests$.*?^```push\n(.*?)^```$", LANGUAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)[1]  # type: ignore[index]
+
+
+def played(folder: Path, text: str) -> list[Trial]:
+    """All tests of one rule file, on the installed platforms."""
+    (folder / "rules.push").write_text(text, "utf-8")
+    rules, _, limits = cycle.read_rules(cycle.open_project([folder / "rules.push"]))
+    return [run(rules, limits, test) for test in rules.tests]
+
+
+# ---- what they compute ------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_language_number_by_number(tmp_path: Path) -> None:
+    [trial] = played(tmp_path, EXAMPLE)
+
+    by_store: dict[str, list[tuple[int | None, str, str]]] = {}
+    for column in trial.columns:
+        for cell in column.plan.cells:
+            by_store.setdefault(cell.store, []).append((cell.quantity, cell.mode, cell.action))
+    assert trial.passed
+    assert [column.at.isoformat() for column in trial.columns] == [
+        "2026-01-01T00:00:00+00:00",
+        "2026-01-01T01:00:00+00:00",
+        "2026-01-01T02:00:00+00:00",
+        "2026-01-01T03:00:00+00:00",
+    ]
+    assert by_store == {
+        "shopee_my": [
+            (14, "normal", "push"), (7, "normal", "push"), (31, "preorder", "push"), (41, "preorder", "push")
+        ],
+        "lazada_my": [
+            (14, "normal", "push"), (0, "normal", "push"), (0, "normal", "unchanged"), (11, "normal", "push")
+        ],
+    }  # fmt: skip
+
+
+def chunks(name: str) -> Iterator[object]:
+    line = 1
+    for text in (CASES / name).read_text("utf-8").split("---\n"):
+        yield pytest.param(text, id=f"{name}:{line}")
+        line += text.count("\n") + 1
+
+
+_MARK = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+@pytest.mark.parametrize("text", [*chunks("language.push"), *chunks("failing.push")])
+def test_each_expectation_fails_as_it_is_marked_and_no_other(tmp_path: Path, text: str) -> None:
+    marked = {
+        (number, mark)
+        for number, line in enumerate(text.splitlines(), 2)
+        for mark in _MARK.findall(line.partition("###")[2])
+    }
+
+    came = set()
+    for trial in played(tmp_path, "push edition 1\n" + text):
+        for failure in trial.failures:
+            line = failure.span.line
+            words = f"{failure.column + 1}: expected {failure.expected}, got {failure.got}"
+            came.add((line, next((mark for at, mark in marked if at == line and words.startswith(mark)), words)))
+    assert marked == came
+
+
+def test_a_list_names_the_skus_of_a_test(tmp_path: Path) -> None:
+    (tmp_path / "sale.csv").write_text("sku\n" + "".join(f"S-{k}\n" for k in range(50_000)), "utf-8")
+    text = """push edition 1
+warehouse kl
+store s on lazada
+rule "Sale" {
+  for from "sale.csv"
+  to s
+  take kl
+}
+test "only what is in the list" {
+  stock "S-7" in kl 4 units
+  stock "T-7" in kl 4 units
+  expect "S-7" on s 4 units
+  expect "T-7" on s no rule
+}
+"""
+    [trial] = played(tmp_path, text)
+
+    assert trial.failures == ()
+
+
+def test_rules_and_tests_may_lie_in_different_files(tmp_path: Path) -> None:
+    head, test = EXAMPLE.split("test ", 1)
+    (tmp_path / "shop.push").write_text(head, "utf-8")
+    (tmp_path / "pushdsl.toml").write_text("", "utf-8")
+
+    [trial] = played(tmp_path, f'push edition 1\nuse "shop.push"\ntest {test}')
+
+    assert trial.passed
+
+
+# ---- against plans of facts folders -----------------------------------------------------------------
+
+AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
+PLACES = (("s0", ""), ("s1", ""), ("s2", "A"), ("s2", "B"))
+LIMITS = {
+    "s0": SimpleNamespace(max_quantity=1000, counts_reserved=True, preorder=True, preorder_days=(7, 30)),
+    "s1": SimpleNamespace(max_quantity=10**9, counts_reserved=False, preorder=False, preorder_days=None),
+    "s2": SimpleNamespace(max_quantity=50, counts_reserved=True, preorder=True, preorder_days=None),
+}
+HEAD = """push edition 1
+warehouse a
+warehouse b
+warehouse c
+store s0 on one
+store s1 on one
+store s2 on one {
+  location a -> "A"
+  location b, c -> "B"
+}
+"""
+Place = tuple[str, str, str]  # store, SKU, location
+
+
+def amount(number: int) -> str:
+    return f"{number} unit{'' if number == 1 else 's'}"
+
+
+class Platforms:
+    """Names enough for the checker; limits are the test's own."""
+
+    names = ("one",)
+    packages: Mapping[str, str] = {}
+
+    def capabilities(self, store: object) -> SimpleNamespace:
+        return SimpleNamespace(preorder=True, locations=True, increase_only=False, max_quantity=10**9)
+
+
+percentages = st.sampled_from(["100%", "50%", "0%", "12.5%", "33.3333%", "150%"])
+
+
+@st.composite
+def rule_bodies(draw: st.DrawFn) -> list[str]:
+    """Statements that check without an error, in any combination."""
+    units = st.integers(0, 9).map(amount)
+    stores = draw(st.sampled_from([("s0", "s1", "s2"), ("s0", "s2"), ("s0",), ("s0", "s1")]))
+    lines = [f"to {', '.join(stores)}"]
+    chosen = draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True))
+    lines.append("take " + ", ".join(f"{draw(percentages)} of {w}" for w in {"a": "a", **dict.fromkeys(chosen)}))
+    if draw(st.integers(0, 9)) == 0:
+        lines.append(f"push exactly {draw(units)}")
+    else:
+        lines += draw(st.sampled_from([[], ["keep back 2 units"], ["keep back safety stock"]]))
+        share = draw(percentages)
+        lines += draw(st.sampled_from([[], [f"push {share}"], [f"push {share} plus 3 units"]]))
+    for words in ("at most", "at least", "hide below"):
+        if draw(st.integers(0, 3)) == 0:
+            lines.append(f"{words} {draw(units)}")
+    if draw(st.booleans()):
+        lines.append(f"below {draw(units)} only {draw(st.sampled_from(stores))}")
+    if draw(st.booleans()):
+        opens = draw(st.integers(0, 9))
+        ship = draw(st.sampled_from(["", "ship in 7 days\n", "ship in 45 days\n"]))
+        closes = opens + draw(st.integers(0, 6))
+        inside = f"open at {amount(opens)}\nclose above {amount(closes)}\nadd {draw(units)}\n{ship}"
+        lines.append("preorder {\n" + inside + "}")
+    if draw(st.integers(0, 6)) == 0:
+        lines.append("increase only")
+    if draw(st.booleans()):
+        unless = draw(st.sampled_from(["", " unless it falls by 10%"]))
+        lines.append(f"above {draw(units)} every 12 hours{unless}")
+    if draw(st.integers(0, 3)) == 0:
+        lines.append('during "2026-05-04 20:00" to "2026-05-05 07:00" in "Asia/Manila"')
+    return lines
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> SimpleNamespace:
+    """One rule, and a test of three columns without expectations but for their number."""
+    small = st.integers(0, 12)
+    stock: dict[tuple[str, str], list[int] | None] = {}
+    for sku in ("K0", "K1"):
+        for warehouse in ("a", "b", "c"):
+            kind = draw(st.sampled_from(["row", "row", "none", "untracked"]))
+            if kind == "row":
+                stock[sku, warehouse] = draw(st.lists(st.integers(-3, 12) | st.just(1500), min_size=1, max_size=3))
+            elif kind == "untracked":
+                stock[sku, warehouse] = None
+    places = [(store, sku, location) for store, location in PLACES for sku in ("K0", "K1")]
+    chosen = draw(st.sets(st.sampled_from(places)))
+    live = {p: (draw(small), draw(st.booleans()), draw(st.none() | st.integers(1, 14))) for p in sorted(chosen)}
+    reserved = {p: draw(small) for p in sorted(draw(st.sets(st.sampled_from(places))))}
+    listings = [(store, sku) for store in ("s0", "s1", "s2") for sku in ("K0", "K1")]
+    pack = {p: draw(st.integers(1, 3)) for p in sorted(draw(st.sets(st.sampled_from(listings))))}
+    days = {p: (draw(st.integers(1, 9)), draw(st.integers(9, 40))) for p in draw(st.sets(st.sampled_from(listings)))}
+    off = draw(st.sets(st.sampled_from(listings), max_size=1))
+    body = draw(rule_bodies())
+    tick = draw(st.integers(1, 13))
+    return SimpleNamespace(
+        body=body, stock=stock, live=live, reserved=reserved, pack=pack, days=days, off=off, tick=tick
+    )
+
+
+def text_of(world: SimpleNamespace) -> str:
+    def at(place: Place) -> str:
+        store, sku, location = place
+        return f'"{sku}" on {store}' + (f' at "{location}"' if location else "")
+
+    lines = [
+        'start at "2026-05-04 12:00" in "UTC"',
+        f"tick every {world.tick} hours".replace("every 1 hours", "every 1 hour"),
+    ]
+    for (sku, warehouse), series in world.stock.items():
+        shown = "untracked" if series is None else ", ".join(map(amount, series)).replace("-1 units", "-1 unit")
+        lines.append(f'stock "{sku}" in {warehouse} {shown}')
+    for place, (quantity, preorder, ago) in world.live.items():
+        hours = f" pushed {ago} hour{'' if ago == 1 else 's'} ago" if ago else ""
+        lines.append(f"live {at(place)} {amount(quantity)}{' preorder' if preorder else ''}{hours}")
+    lines += [f"reserved {at(place)} {amount(quantity)}" for place, quantity in world.reserved.items()]
+    lines += [f'pack "{sku}" on {store} {amount(size)}' for (store, sku), size in world.pack.items()]
+    for (store, sku), (fewest, most) in world.days.items():
+        lines.append(f'range "{sku}" on {store} {fewest} day{"" if fewest == 1 else "s"} to {most} days')
+    lines += [f'listing "{sku}" on {store} off' for store, sku in world.off]
+    lines += ['category "K0" "c"', 'expect "K0" on s0 1 unit, 1 unit, 1 unit', 'expect "K1" on s0 1 unit']
+    body = "\n".join(["for everything", *world.body])
+    return f'{HEAD}rule "R" {{\n{body}\n}}\ntest "T" {{\n' + "\n".join(lines) + "\n}\n"
+
+
+def folder_of(
+    folder: Path, world: SimpleNamespace, column: int, live: Mapping[Place, list[object]], stores: set[str]
+) -> None:
+    """The facts of one column as tables."""
+
+    def write(table: str, *rows: list[object]) -> None:
+        with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+    stock = [
+        [
+            warehouse,
+            sku,
+            0 if series is None else series[min(column, len(series) - 1)],
+            "false" if series is None else "true",
+        ]
+        for (sku, warehouse), series in world.stock.items()
+    ]
+    write("stock", ["warehouse", "sku", "on_hand", "tracked"], *stock)
+
+    def status(listing: tuple[str, str]) -> str:
+        return "inactive" if listing in world.off else "active"
+
+    pairs = [(store, sku) for store in sorted(stores) for sku in ("K0", "K1")]
+    listings: list[list[object]] = [
+        [*pair, "1", "1", pair[1], world.pack.get(pair, 1), status(pair), *world.days.get(pair, ("", ""))]
+        for pair in pairs
+    ]
+    write(
+        "listings",
+        [
+            "store",
+            "store_sku",
+            "item_id",
+            "variant_id",
+            "sku",
+            "pack",
+            "status",
+            "preorder_days_min",
+            "preorder_days_max",
+        ],
+        *listings,
+    )
+    rows = [[*place, *shown] for place, shown in live.items() if place[0] in stores]
+    write("live", ["store", "store_sku", "location", "quantity", "mode", "days", "confirmed_at", "reserved"], *rows)
+    write("skus", ["sku", "category"], ["K0", "c"])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(worlds())
+def test_each_column_is_the_plan_of_its_facts(world: SimpleNamespace) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "rules.push").write_text(text_of(world), "utf-8")
+        rules, diagnostics = diagnose(load([folder / "rules.push"]), Platforms())
+        errors = [said for said in diagnostics if said.severity == "error"]
+        assume(not errors or all("PUSH2" in said.code for said in errors))
+        if rules is None:
+            return
+        stores = set(rules.rules[0].stores)
+
+        [trial] = [run(rules, LIMITS, test) for test in rules.tests]
+
+        live: dict[Place, list[object]] = {}
+        for place in {**world.live, **world.reserved}:
+            quantity, preorder, ago = world.live.get(place, ("", False, None))
+            confirmed = "" if ago is None else (AT - timedelta(hours=ago)).isoformat()
+            mode = "preorder" if preorder else "normal"
+            live[place] = [quantity, mode, "", confirmed, world.reserved.get(place, 0)]
+        for number, column in enumerate(trial.columns):
+            at = AT + timedelta(hours=world.tick * number)
+            folder_of(folder, world, number, live, stores)
+            cells: list[PlannedCell] = list(plan(rules, read_facts(folder)[0], LIMITS, at).cells)
+            assert list(column.plan.cells) == cells
+            live = {place: [*shown[:-1], 0] for place, shown in live.items()}
+            for cell in cells:
+                if cell.action == "push":
+                    days = "" if cell.days is None else cell.days
+                    live[cell.store, cell.store_sku, cell.location] = [
+                        cell.quantity,
+                        cell.mode,
+                        days,
+                        at.isoformat(),
+                        0,
+                    ]
+        assert len(trial.columns) == 3
