@@ -286,7 +286,12 @@ def test_a_missing_environment_variable_is_named(
     ("text", "said"),
     [
         ("[push]\nenabld = true\n", "did you mean `enabled`?"),
-        ("[push]\nenabled = 1\n", "must be a bool"),
+        ("[push]\nenabled = 1\n", "must be `true` or `false`"),
+        ('[push]\nenabled = "no"\n', "write `enabled = true` or `enabled = false`, without quotes"),
+        ('[push]\nzeroing_limit_percent = "5"\n', "must be a whole number"),
+        ("[record]\nurl = 1\n", "must be a text"),
+        ("[accounts]\nfirst_shop = 3\n", "write `[accounts.first_shop]` and its settings below it"),
+        ("[accounts.a]\ncapabilities = 3\n", "write `[accounts.a.capabilities]`"),
         ("[push\n", "cannot read"),
         ("[accounts.shopee_my.capabilities]\nmax_quantity = -1\n", "max_quantity"),
     ],

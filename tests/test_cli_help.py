@@ -130,7 +130,7 @@ def test_an_unknown_command_is_named_with_those_that_there_are(capsys: pytest.Ca
 
     assert exit.value.code == 1
     said = capsys.readouterr().err
-    assert "plam" in said
+    assert "there is no command `plam`\nhelp: did you mean `plan`?" in said
     assert [command for command in COMMANDS if command not in said] == []
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pushdsl import checker, silencing
+from pushdsl import checker, settings, silencing
 from pushdsl.checker import diagnose
 from pushdsl.loader import load
 from pushdsl.settings import read_settings
 from tests.test_checker import FakePlatforms
 
 PAGES = Path(__file__).parents[1] / "docs" / "errors"
-CODES = {**checker.CODES, **silencing.CODES}
+CODES = {**checker.CODES, **silencing.CODES, **settings.CODES}
 
 ALONG: dict[str, set[str]] = {
     "PUSH060": {"PUSH309"},
@@ -26,16 +26,20 @@ ALONG: dict[str, set[str]] = {
 
 
 def codes_of(page: str, heading: str, folder: Path) -> set[str]:
-    """What is said of the page's rules under this heading."""
+    """What is said of the page's rules under this heading, with the settings there or anywhere on the page."""
     text = (PAGES / page).read_text("utf-8")
-    found = re.search(rf"^## {heading}$.*?^```push\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    found = re.search(r"^```push\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     assert found is not None, page
     path = folder / "rules.push"
     path.write_text(found[1], "utf-8")
-    if settings := re.search(r"^```toml pushdsl.toml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        (folder / "pushdsl.toml").write_text(settings[1], "utf-8")
-    profile = read_settings(folder, {}).limits
-    return {said.code for said in diagnose(load([path]), FakePlatforms(), profile)[1] if not said.silenced}
+    toml = re.compile(r"^```toml pushdsl.toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    if written := toml.search(section) or toml.search(text):
+        (folder / "pushdsl.toml").write_text(written[1], "utf-8")
+    project = read_settings(folder, {})
+    rules, diagnostics = diagnose(load([path]), FakePlatforms(), project.limits)
+    about_accounts = settings.unknown_accounts(project, rules.stores) if rules is not None else ()
+    return {said.code for said in (*diagnostics, *about_accounts) if not said.silenced}
 
 
 def test_every_code_of_the_checker_has_a_page() -> None:

@@ -25,8 +25,8 @@ from pushdsl.rules import CheckedRules
 from pushdsl.ruling import Ruling, Surroundings, rule_on
 from pushdsl.selectors import Selectors
 from pushdsl.shops import Capabilities, Platforms, Shops
-from pushdsl.spelling import say_spelling
 from pushdsl.silencing import silence
+from pushdsl.spelling import say_spelling
 from pushdsl.trial_checks import check_tests
 
 __all__ = ["CODES", "Capabilities", "Platforms", "check", "diagnose"]
@@ -202,7 +202,7 @@ def _check_rivals(rulings: Sequence[Ruling], overrides: Mapping[str, frozenset[s
     ]
     for rival in rivals(claims):
         first, second = rival.first, rival.second
-        message = f"rules `{first.name}` and `{second.name}` both match {rival.words} in `{rival.store}`"
+        message = f"`{first.name}` and `{second.name}` both match {rival.words} in `{rival.store}`"
         help = f"say which of them wins, as `rule {quoted(second.name)} overrides {quoted(first.name)}`"
         heads = rulings[second.place].node.head, rulings[first.place].node.head
         around.findings.error("PUSH224", message, heads[0], help, related=[heads[1]])

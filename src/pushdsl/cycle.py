@@ -6,7 +6,7 @@ and pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from pushdsl.errors import Diagnostic, Problem, RuleError, SettingsError
 from pushdsl.model import Plan, RecordedLive
-from pushdsl.settings import Settings, read_settings
+from pushdsl.settings import FILE, Settings, read_settings, unknown_accounts
 
 if TYPE_CHECKING:  # each stage is loaded when its turn comes: `check` needs no numpy, `plan` no HTTP
+    from pushdsl.fixing import Fixed
     from pushdsl.grammar.nodes import File
     from pushdsl.model import Facts
     from pushdsl.planner import Explanation
@@ -52,7 +53,27 @@ def check_rules(project: Project) -> tuple[CheckedRules | None, tuple[Diagnostic
     from pushdsl.loader import load
 
     _check_blocked(project)
-    return diagnose(load(project.paths), project.platforms, project.settings.limits)
+    rules, diagnostics = diagnose(load(project.paths), project.platforms, project.settings.limits)
+    about_accounts = unknown_accounts(project.settings, rules.stores) if rules is not None else ()
+    return rules, (*diagnostics, *about_accounts)
+
+
+def fix_rules(project: Project) -> Fixed:
+    """Every fix of every diagnostic that leaves no more errors, and what the files then hold; nothing is written.
+
+    A file that a `use` leads to is fixed if it lies in the project's folder.
+    """
+    from pushdsl.checker import diagnose
+    from pushdsl.fixing import fixed
+    from pushdsl.loader import Loaded, load
+
+    def look(unsaved: Mapping[Path, bytes]) -> tuple[Loaded, tuple[Diagnostic, ...]]:
+        loaded = load(project.paths, unsaved)
+        return loaded, diagnose(loaded, project.platforms, project.settings.limits)[1]
+
+    _check_blocked(project)
+    ours = (project.settings.folder, *(path.resolve() for path in project.paths))
+    return fixed(look, lambda path: any(path.is_relative_to(one) for one in ours))
 
 
 def check_on_facts(project: Project, rules: CheckedRules) -> tuple[tuple[Diagnostic, ...], tuple[Problem, ...]]:
@@ -99,7 +120,13 @@ def read_inputs(project: Project, recorded: bool = True) -> Inputs:
     if over := over_limits(rules, facts, project.settings.limits):
         raise RuleError(over)
     limits = {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
-    return Inputs(rules, facts, limits, warnings)
+    return Inputs(rules, facts, limits, (*_of_accounts(project.settings, rules), *warnings))
+
+
+def _of_accounts(settings: Settings, rules: CheckedRules) -> Iterator[Problem]:
+    for said in unknown_accounts(settings, rules.stores):
+        line = said.span.line if said.span is not None else None
+        yield Problem(said.code, said.message, FILE, line, help=said.help, severity="warning")
 
 
 def read_rules(project: Project) -> tuple[CheckedRules, tuple[File, ...], dict[str, Capabilities]]:

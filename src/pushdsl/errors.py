@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pushdsl.source import Span
 
 Severity = Literal["error", "lint"]
+
+LEFT_OUT: Final = "PUSH424"
+"""The code of the problem that stands for all those that are no longer named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Fix:
 class Diagnostic:
     """One thing to say about a rule file. `span` is absent only where no file could be read.
 
+    `message` stays below 80 characters, however long the names are that it repeats.
     `silenced` is the reason that a comment gives for letting a lint be, empty where none does.
     """
 
@@ -35,6 +39,25 @@ class Diagnostic:
     severity: Severity = "error"
     related: tuple[Span, ...] = ()
     silenced: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.message) > _LONGEST:
+            object.__setattr__(self, "message", _shortened(self.message))
+
+
+def _shortened(message: str) -> str:
+    """The message with its longest names cut until it fits; the underlined source shows them whole."""
+    parts = message.split("`")
+    while (excess := len("`".join(parts)) - _LONGEST) > 0:
+        place = max(range(1, len(parts), 2), key=lambda k: len(parts[k]), default=0)
+        if len(parts[place]) <= _SHORTEST or not place:
+            return "`".join(parts)[: _LONGEST - 1] + "…"
+        parts[place] = parts[place][: max(_SHORTEST, len(parts[place]) - excess) - 1] + "…"
+    return "`".join(parts)
+
+
+_LONGEST: Final = 79
+_SHORTEST: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +74,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.file + (f":{self.line}" if self.line is not None else "")
-        return f"{place}: {self.message}" + (f" (column `{self.column}`)" if self.column else "")
+        named = not self.column or f"`{self.column}`" in self.message
+        return f"{place}: {self.message}" + ("" if named else f" (column `{self.column}`)")
 
 
 class PushdslError(Exception):
@@ -81,7 +105,9 @@ class FactsError(PushdslError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         count = sum(p.severity == "error" for p in problems)
-        super().__init__(f"{count} error{'s' if count != 1 else ''} in the facts")
+        cut = any(p.code == LEFT_OUT for p in problems)
+        number = f"more than {count - 1:,}" if cut else f"{count:,}"
+        super().__init__(f"{number} error{'s' if count != 1 else ''} in the facts")
         self.problems = tuple(problems)
 
 

@@ -6,6 +6,7 @@ A secret need not stand in the file: `{ env = "SHOPEE_KEY" }` takes it from the 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,14 +14,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pushdsl.errors import SettingsError
+from pushdsl.errors import Diagnostic, SettingsError
 from pushdsl.limits import PRESETS, UNLIMITED, LimitsProfile
+from pushdsl.source import SourceText, Span
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from pushdsl.model import Store
     from pushdsl.plugins.platform import Platform
+
+CODES: dict[str, str] = {"PUSH064": "settings for an account that no store has"}
 
 FILE = "pushdsl.toml"
 RECORD = "sqlite:///.pushdsl/record.db"
@@ -57,8 +61,9 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
     push, record = _table(table, "push"), _table(table, "record")
     _only(push, {"enabled", "zeroing_limit_percent"}, "[push]")
     _only(record, {"url"}, "[record]")
-    accounts = {name: dict(_table(_table(table, "accounts"), name)) for name in _table(table, "accounts")}
-    capabilities = {name: _table(account, "capabilities") for name, account in accounts.items()}
+    all_accounts = _table(table, "accounts")
+    accounts = {name: dict(_table(all_accounts, name, "accounts")) for name in all_accounts}
+    capabilities = {name: _table(account, "capabilities", f"accounts.{name}") for name, account in accounts.items()}
     for account in accounts.values():
         account.pop("capabilities", None)
     return Settings(
@@ -113,6 +118,31 @@ def _blocked_platforms(table: Mapping[str, object], preset: frozenset[str]) -> f
         help = 'write `blocked_platforms = ["tokopedia"]`, or `[]` for none'
         raise SettingsError("`blocked_platforms` in [limits] is not a list of names", help)
     return frozenset(value)
+
+
+def unknown_accounts(settings: Settings, stores: Mapping[str, Store]) -> tuple[Diagnostic, ...]:
+    """A lint for each account in `pushdsl.toml` that none of the stores has: misspelt, it would set nothing."""
+    names = {store.account for store in stores.values()}
+    unknown = [name for name in settings.accounts if name not in names]
+    if not names or not unknown:
+        return ()
+    source = SourceText(_file_name(settings), (settings.folder / FILE).read_text("utf-8").replace("\r\n", "\n"))
+    return tuple(_unknown_account(name, names, settings, source) for name in unknown)
+
+
+def _unknown_account(name: str, names: set[str], settings: Settings, source: SourceText) -> Diagnostic:
+    # an account that has settings already was not meant
+    near = get_close_matches(name, sorted(names - set(settings.accounts)), n=1)
+    help = f"did you mean `[accounts.{near[0]}]`?" if near else f"the rules have: {', '.join(sorted(names))}"
+    # a line that only has the head of the table: others may hold secrets
+    head = re.search(rf'^[ \t]*\[(accounts\."?{re.escape(name)}"?)\][ \t]*$', source.text, re.MULTILINE)
+    span = Span(source, *head.span(1)) if head else None
+    return Diagnostic("PUSH064", f"`[accounts.{name}]` belongs to no store", span, help, severity="lint")
+
+
+def _file_name(settings: Settings) -> str:
+    path = settings.folder / FILE
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def account_settings(settings: Settings, store: Store, platform: Platform) -> BaseModel:
@@ -183,10 +213,12 @@ def _record_url(folder: Path, url: str) -> str:
     return url
 
 
-def _table(parent: Mapping[str, object], name: str) -> dict[str, object]:
+def _table(parent: Mapping[str, object], name: str, where: str = "") -> dict[str, object]:
     value = parent.get(name, {})
     if not isinstance(value, dict):
-        raise SettingsError(f"`{name}` is a value and must be a table", f"write `[{name}]` and its settings below it")
+        place, table = (f" in [{where}]", f"{where}.{name}") if where else ("", name)
+        help = f"write `[{table}]` and its settings below it"
+        raise SettingsError(f"`{name}`{place} is a value and must be a table", help)
     return value
 
 
@@ -201,5 +233,13 @@ def _only(table: Mapping[str, object], known: set[str], where: str) -> None:
 def _typed(table: Mapping[str, object], key: str, kind: type[T], default: T, where: str) -> T:
     value = table.get(key, default)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise SettingsError(f"`{key}` in {where} must be a {kind.__name__}", f"the default is `{default}`")
+        words, help = _KINDS[kind]
+        raise SettingsError(f"`{key}` in {where} must be {words}", help.format(key))
     return value
+
+
+_KINDS: Mapping[type, tuple[str, str]] = {
+    bool: ("`true` or `false`", "write `{0} = true` or `{0} = false`, without quotes"),
+    int: ("a whole number", "write it like `{0} = 20`, without quotes"),
+    str: ("a text", 'write it in quotes, like `{0} = "…"`'),
+}

@@ -46,7 +46,7 @@ class Silencing:
 
 def is_lint(code: str, known: Mapping[str, str]) -> bool:
     """Whether the diagnostics of this code are lints, which may be silenced."""
-    return code in known and (code.startswith("PUSH3") or code == "PUSH040")
+    return code in known and (code.startswith(("PUSH3", "PUSH61")) or code == "PUSH040")
 
 
 def silence(

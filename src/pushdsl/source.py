@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,14 +53,86 @@ class Span:
     def __str__(self) -> str:
         return f"{self.source.name}:{self.line}:{self.column}"
 
-    def underlined(self) -> str:
-        """The first line of the span with its part underlined, under a gutter of line numbers.
+    def underlined(self, mark: str = "^") -> str:
+        """The lines of the span with its part underlined by `mark`, under a gutter of line numbers.
 
-        A span over several lines is underlined to the end of its first line.
+        Of more than three lines the first two and the last are shown. Columns are those of a terminal: a tab goes to
+        the next multiple of four, wide characters take two, combining ones none.
         """
+        first, last = self.line, self.source.position(max(self.start, self.end - 1))[0]
+        shown = range(first, last + 1) if last - first < _LINES else (first, first + 1, last)
+        gutter = len(str(last))
+        rows = [f"{'':{gutter}} |"]
+        for number in shown:
+            if number != first and not self.source.lines[number - 1].strip():
+                continue
+            if number == last and last - first >= _LINES:
+                rows.append("…".rjust(gutter))
+            line, covered = _row(self.source.lines[number - 1], *self._columns_on(number))
+            rows += [f"{number:{gutter}} | {line}".rstrip(), f"{'':{gutter}} | {covered.replace('^', mark)}".rstrip()]
+        return "\n".join(rows)
+
+    def _columns_on(self, number: int) -> tuple[int, int]:
+        """From which to which character of this line the span reaches; blanks around the text are left out."""
+        content = self.source.lines[number - 1]
         line, column = self.source.position(self.start)
-        content = self.source.lines[line - 1]
-        width = max(1, min(self.end - self.start, len(content) - column + 1))
-        gutter = " " * len(str(line))
-        shown = content.replace("\t", " ")
-        return f"{gutter} |\n{line} | {shown}\n{gutter} | {' ' * (column - 1)}{'^' * width}"
+        start = column - 1 if number == line else len(content) - len(content.lstrip())
+        line, column = self.source.position(max(self.start, self.end))
+        end = column - 1 if number == line else len(content.rstrip())
+        return start, max(end, start)
+
+
+_LINES = 3
+_TAB = 4
+_WIDEST = 100
+"""A line longer than this many columns is shown from near the place that matters."""
+
+_BEFORE = 40
+
+
+def _row(content: str, start: int, end: int) -> tuple[str, str]:
+    """A line as a terminal shows it, and `^` under the characters from `start` to `end`, at least one."""
+    if len(content) > _WIDEST:
+        content, start, end = _cut(content, start, end)
+    pieces: list[str] = []
+    at, under = [], 0
+    for character in content:
+        at.append(under)
+        piece = " " * (_TAB - under % _TAB) if character == "\t" else visible(character)
+        pieces.append(piece)
+        under += width(piece)
+    at.append(under)
+    marks = max(1, at[min(end, len(content))] - at[start])
+    return "".join(pieces), " " * at[start] + "^" * marks
+
+
+def _cut(content: str, start: int, end: int) -> tuple[str, int, int]:
+    """The part of a long line around `start`, with `…` for what is left out."""
+    first = max(0, min(start - _BEFORE, len(content) - _WIDEST))
+    part = content[first : first + _WIDEST]
+    head, tail = "…" if first else "", "…" if first + _WIDEST < len(content) else ""
+    start -= first
+    return head + part + tail, start + len(head), min(end - first, len(part)) + len(head)
+
+
+def visible(text: str) -> str:
+    """Without what a terminal would obey: control characters and those that turn the direction of text are `�`."""
+    if text.isprintable():
+        return text
+    return "".join("�" if unicodedata.category(c) == "Cc" or c in _TURNING else c for c in text)
+
+
+_TURNING = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2028\u2029\u2066\u2067\u2068\u2069"
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_width(character) for character in text)
+
+
+def _width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

@@ -31,7 +31,10 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(next((a for a in arguments if not a.startswith("-")), ""))
+    chosen = next((a for a in arguments if not a.startswith("-")), "")
+    parser = _parser(chosen)
+    if chosen and chosen not in COMMANDS:
+        parser.error(_unknown(chosen))
     args = parser.parse_args(arguments)
     if not args.command:
         parser.print_help()
@@ -49,6 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _unknown(command: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(command, COMMANDS, n=1)
+    hint = f"did you mean `{near[0]}`? the" if near else "the"
+    return f"there is no command `{command}`\nhelp: {hint} commands are {', '.join(COMMANDS)}"
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,24 +1,30 @@
-"""`pushdsl explain STORE STORE_SKU`: one listing's ladder as a till receipt."""
+"""`pushdsl explain STORE STORE_SKU`: one listing's ladder as a till receipt. `pushdsl explain PUSH012`: that page."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import asdict
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from pushdsl import cycle
 from pushdsl.cli.inputs import add_at, add_facts, add_json, add_rules, known_store, project_of, time_of
 from pushdsl.cycle import Inputs
 from pushdsl.errors import PushdslError
-from pushdsl.planner import Explanation
-from pushdsl.report.receipts import explanation_lines
+from pushdsl.report.pages import codes, page_of, title_of
 from pushdsl.report.terminal import print_lines
+
+if TYPE_CHECKING:  # a page needs no planner
+    from pushdsl.planner import Explanation
+
+_CODE = re.compile(r"push\w+|\d{1,3}", re.IGNORECASE)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("store", metavar="STORE", help="the store's name in the rules")
-    parser.add_argument("store_sku", metavar="STORE_SKU", help="the listing's SKU in that store")
+    parser.add_argument("store", metavar="STORE|CODE", help="the store's name in the rules; or a code, as PUSH012")
+    parser.add_argument("store_sku", nargs="?", metavar="STORE_SKU", help="the listing's SKU in that store")
     add_rules(parser)
     add_facts(parser)
     add_at(parser)
@@ -26,6 +32,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.store_sku is None:
+        if not _CODE.fullmatch(args.store):
+            hint = f"write `pushdsl explain {args.store} STORE_SKU`, or a code: `pushdsl explain PUSH012`"
+            raise PushdslError(f"the SKU of a listing in `{args.store}` is missing", hint)
+        return _explain_code(args.store, args.json)
+    from pushdsl.report.receipts import explanation_lines
+
     inputs = cycle.read_inputs(project_of(args))
     known_store(args.store, inputs)
     at = time_of(args)
@@ -37,6 +50,23 @@ def run(args: argparse.Namespace) -> int:
     else:
         for explanation in explanations:
             print_lines([*explanation_lines(explanation), ""])
+    return 0
+
+
+def _explain_code(written: str, as_json: bool) -> int:
+    """The page of a code, as `docs/errors` has it."""
+    number = re.fullmatch(r"(?:push)?(\d{1,3})", written, re.IGNORECASE)
+    code = f"PUSH{number[1]:>03}" if number else written.upper()
+    page = page_of(code)
+    if page is None:
+        near = get_close_matches(code.replace("O", "0"), codes(), n=1)
+        raise PushdslError(
+            f"there is no code `{code}`", f"did you mean `{near[0]}`?" if near else "`docs/errors` lists them"
+        )
+    if as_json:
+        print(json.dumps({"code": code, "title": title_of(code), "page": page}, ensure_ascii=False, indent=1))
+    else:
+        print_lines(page.splitlines())
     return 0
 
 

@@ -14,7 +14,9 @@ from pushdsl.errors import Problem, PushdslError
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
     """Rule files as positional arguments."""
-    parser.add_argument("rules", nargs="*", type=Path, metavar="RULES", help="rule files or folders (default: here)")
+    parser.add_argument(
+        "rules", nargs="*", type=Path, default=[], metavar="RULES", help="rule files or folders (default: here)"
+    )
 
 
 def add_rules_option(parser: argparse.ArgumentParser) -> None:
