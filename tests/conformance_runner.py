@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from pushdsl.checker import diagnose
+from pushdsl.claims import over_limits
 from pushdsl.errors import Diagnostic, FactsError, Problem
 from pushdsl.facts import read_facts
 from pushdsl.grammar.parser import read_source
 from pushdsl.grammar.tokens import tokenize
+from pushdsl.limits import LimitsProfile
 from pushdsl.loader import load
 from pushdsl.model import Plan, PlannedCell, PlanProblem, Store
 from pushdsl.planner import plan
@@ -28,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "conformance"
 NOON = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
 HEADER = ("store", "store_sku", "location", "sku", "rule", "available", "quantity", "mode", "days", "action")
+INSTRUCTIONS = frozenset({"clock", "platforms", "limits", "plan", "errors", "lints", "problems"})
 _PART = re.compile(r"-- (\S+)( escaped)? --")
 _ESCAPE = re.compile(rb"<U\+([0-9A-F]{4,6})>|<byte ([0-9A-F]{2})>|(<END>\n)")
 
@@ -63,6 +66,12 @@ class Case:
         rows = (*_PLATFORMS, *columns(self.instructions.get("platforms", "")))
         return {row[0]: _platform(row) for row in rows}
 
+    @property
+    def limits(self) -> LimitsProfile:
+        said = {row[0]: row[1] for row in columns(self.instructions.get("limits", ""))}
+        blocked = frozenset(name for name in said.get("blocked", "").split(", ") if name)
+        return LimitsProfile("", _whole(said.get("rules")), _whole(said.get("skus")), blocked)
+
     def expected(self, part: str) -> list[Row] | None:
         if part not in self.instructions:
             return None
@@ -71,6 +80,10 @@ class Case:
             assert rows[0] == HEADER, rows[0]
             rows = rows[1:]
         return sorted(rows) if part == "problems" else rows
+
+
+def _whole(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 _PLATFORMS: tuple[Row, ...] = (
@@ -120,7 +133,9 @@ def read_case(path: Path) -> Case:
         for name, text in parts.items() if "." in name.rpartition("/")[2]
     }  # fmt: skip
     others = {name: text for name, text in parts.items() if name not in files}
-    assert set(others) <= {"clock", "platforms", "plan", "errors", "lints", "problems"}, f"{path}: {set(others)}"
+    assert set(others) <= {"clock", "platforms", "limits", "plan", "errors", "lints", "problems"}, (
+        f"{path}: {set(others)}"
+    )
     title, covers = head.removeprefix("title: ").strip(), lines[0].removeprefix("covers: ").strip()
     return Case(path.name.removesuffix(".push.txt"), title, covers, files, others)
 
@@ -180,7 +195,7 @@ def run(case: Case) -> Outcome:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         first = write_files(case, folder)
-        rules, said = diagnose(load([first]), Installed(case.platforms))
+        rules, said = diagnose(load([first]), Installed(case.platforms), case.limits)
         spoken = {
             severity: [_diagnostic_row(one, first.parent) for one in said if one.severity == severity]
             for severity in ("error", "lint")
@@ -191,6 +206,8 @@ def run(case: Case) -> Outcome:
             facts, warnings = read_facts(folder / "facts")
         except FactsError as error:
             return Outcome([], spoken["lint"], sorted(map(_problem_row, error.problems)), None)
+        if over := over_limits(rules, facts, case.limits):
+            return Outcome([_diagnostic_row(one, first.parent) for one in over], spoken["lint"], [], None)
     limits: dict[str, Any] = {store.name: case.platforms[store.platform] for store in rules.stores.values()}
     planned = plan(rules, facts, limits, case.at)
     problems = sorted([*map(_problem_row, warnings), *map(_plan_problem_row, planned.problems)])
