@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from syrupy.assertion import SnapshotAssertion
 
 from pushdsl import cycle
 from pushdsl.checker import diagnose
+from pushdsl.cli import _parser, main
+from pushdsl.cli.test import watch
 from pushdsl.facts import read_facts
 from pushdsl.loader import load
 from pushdsl.model import PlannedCell
 from pushdsl.planner import plan
+from pushdsl.trial_coverage import Coverage, covered
 from pushdsl.trials import Trial, run
 
 CASES = Path(__file__).parent / "cases" / "trials"
@@ -295,7 +303,7 @@ def folder_of(
     write("skus", ["sku", "category"], ["K0", "c"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 def test_each_column_is_the_plan_of_its_facts(world: SimpleNamespace) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -333,3 +341,313 @@ def test_each_column_is_the_plan_of_its_facts(world: SimpleNamespace) -> None:
                         0,
                     ]
         assert len(trial.columns) == 3
+
+
+# ---- what they reach --------------------------------------------------------------------------------
+
+
+def reached(folder: Path, text: str) -> Coverage:
+    trials = played(folder, text)
+    return covered(cycle.read_rules(cycle.open_project([folder / "rules.push"]))[0], trials)
+
+
+WAYS = """push edition 1
+warehouse kl
+store a on simulated
+store b on simulated
+rule "R" {{
+  for like "S-*"
+  to a, b
+  during "2026-01-01 00:00" to "2026-02-01 00:00" in "UTC"
+  take kl
+  keep back 1 unit
+  push 50%
+  at most 20 units
+  at least 3 units
+  hide below 5 units
+  below 10 units only a
+  preorder {{
+    open at 5 units
+    close above 9 units
+    add 30 units
+    ship in 9 days
+  }}
+  above 1000 units every 12 hours
+}}
+test "T" {{
+  stock "S-1" in kl {stock}
+  range "S-1" on a 7 days to 10 days
+  tick every 1 hour
+  expect "S-1" on a pushed
+}}
+"""
+ALWAYS = {"for", "to", "during", "take", "push"}
+
+
+@pytest.mark.parametrize(
+    ("stock", "parts"),
+    [
+        ("19 units", {"keep back", "below: not cut"}),
+        ("31 units", {"keep back", "below: not cut"}),
+        ("49 units", {"keep back", "at most", "below: not cut"}),
+        # 8 less 1, halved is 3: raised by nothing, hidden
+        ("8 units", {"keep back", "hide below"}),
+        ("6 units", {"keep back", "at least", "hide below"}),
+        ("0 units", {"at least", "hide below", "preorder: opened", "preorder: ship in"}),
+        (
+            "5 units, 7 units, 10 units",
+            {"keep back", "at least", "hide below", "preorder: opened", "preorder: kept", "preorder: closed",
+             "preorder: ship in"},
+        ),
+        ("9_000 units, 8_990 units", {"keep back", "at most", "below: not cut"}),
+    ],
+)  # fmt: skip
+def test_a_statement_is_reached_where_it_did_something(tmp_path: Path, stock: str, parts: set[str]) -> None:
+    coverage = reached(tmp_path, WAYS.format(stock=stock))
+
+    names = {f"{p.statement}: {p.edge}" if p.edge else p.statement: p.tests for p in coverage.parts}
+    assert {name for name, tests in names.items() if tests} == ALWAYS | parts
+    assert set(names) == {
+        *ALWAYS, "keep back", "at most", "at least", "hide below", "below: cut", "below: not cut", "preorder: opened",
+        "preorder: closed", "preorder: kept", "preorder: ship in", "above",
+    }  # fmt: skip
+
+
+def rule_and_test(rule: str, facts: str) -> str:
+    head = "push edition 1\nwarehouse kl\nstore a on simulated\nstore b on simulated\n"
+    return f'{head}rule "R" {{\n{rule}\n}}\ntest "T" {{\n{facts}\nexpect "S" on a pushed\n}}\n'
+
+
+@pytest.mark.parametrize(
+    ("rule", "facts", "parts"),
+    [
+        (
+            "for everything\nto a\ntake kl\nincrease only",
+            'live "S" on a 9 units\nstock "S" in kl 3 units',
+            "increase only",
+        ),
+        ("for everything\nto a\ntake kl\nincrease only", 'live "S" on a 9 units\nstock "S" in kl 12 units', ""),
+        ("for everything\nto a\ntake kl\nincrease only", 'stock "S" in kl 12 units', "increase only"),
+        ("for everything\nto a\ntake kl\nbelow 9 units only a", 'stock "S" in kl 3 units', "below"),
+        ("for everything\nto a, b\ntake kl\nbelow 9 units only a", 'stock "S" in kl 3 units', "below below"),
+        ("for everything\nto a, b\ntake kl\nsplit a 50%, b 50%", 'stock "S" in kl 3 units', "split"),
+        ("for everything\nto a\npush exactly 3 units", "", "push exactly"),
+        ("for everything\nto a\ntake kl\nat most 2 units", 'stock "S" in kl untracked', ""),
+        (
+            "for everything\nto a\ntake kl\nabove 2 units every 1 hour",
+            'live "S" on a 9 units pushed 30 minutes ago\nstock "S" in kl 3 units',
+            "above",
+        ),
+        # without a stock row the rule matches, and nothing else happens
+        ("for everything\nto a\ntake kl\nkeep back 1 unit", 'live "S" on a 9 units', "-take"),
+    ],
+)  # fmt: skip
+def test_reached(tmp_path: Path, rule: str, facts: str, parts: str) -> None:
+    coverage = reached(tmp_path, rule_and_test(rule, facts))
+
+    found = [p.statement for p in coverage.parts if p.tests]
+    always = ["for", "to"] + (["take"] if "take" in rule and parts != "-take" else [])
+    assert sorted(found) == sorted(always + re.findall(r"[a-z]+(?: (?!below)[a-z]+)?", parts.removeprefix("-take")))
+
+
+def test_a_part_names_the_tests_that_reached_it_and_a_disabled_rule_has_no_parts(tmp_path: Path) -> None:
+    text = rule_and_test("for everything\nto a\ntake kl\nat most 2 units", 'stock "S" in kl 3 units')
+    text += 'test "U" {\nstock "S" in kl 1 unit\nexpect "S" on a pushed\n}\n'
+    text += 'rule "off" {\nfor everything\nto b\ntake kl\ndisabled\n}\n'
+
+    coverage = reached(tmp_path, text)
+
+    assert [(p.rule, p.statement, p.tests) for p in coverage.parts] == [
+        ("R", "for", ("T", "U")),
+        ("R", "to", ("T", "U")),
+        ("R", "take", ("T", "U")),
+        ("R", "at most", ("T",)),
+    ]
+    assert (coverage.reached, coverage.percent) == (4, 100)
+
+
+# ---- the command ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Five tests, of which every one fails in its own way."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "rules.push"
+    path.write_text((CASES / "shop.push").read_text("utf-8"), "utf-8")
+    return path
+
+
+def test_failures_as_they_are_printed(
+    shop: Path, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion
+) -> None:
+    assert main(["test"]) == 4
+    assert capsys.readouterr().out == snapshot
+
+
+def test_coverage_as_it_is_printed(shop: Path, capsys: pytest.CaptureFixture[str], snapshot: SnapshotAssertion) -> None:
+    assert main(["test", "-k", "TOYS are", "--coverage", "--coverage-min", "90"]) == 4
+    assert capsys.readouterr().out == snapshot
+
+
+def test_the_example_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rules.push").write_text(EXAMPLE, "utf-8")
+
+    assert main(["test", str(tmp_path), "--coverage-min", "80"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  passed  low stock goes to Shopee, then pre-order opens and stays open",
+        "",
+        "coverage: 8 of 10 parts of the rules reached, 80%, at least 80% wanted",
+        "1 passed, 0 failed",
+    ]
+    assert main(["test", str(tmp_path), "--coverage-min", "81"]) == 4
+
+
+def test_tests_are_chosen_by_a_part_of_their_name(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "-k", "NUMBERS wait", "--json"]) == 4
+
+    printed = json.loads(capsys.readouterr().out)
+    assert [test["name"] for test in printed["tests"]] == ["big numbers wait"]
+    assert (printed["passed"], printed["failed"], printed["not_selected"]) == (0, 1, 4)
+
+
+def test_where_nothing_is_chosen_that_is_wrong_use(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "-k", "shoes"]) == 1
+    assert capsys.readouterr().err == (
+        "error: no test has `shoes` in its name\nhelp: there are 5 tests, one is `low stock stays at Shopee`\n"
+    )
+
+
+def test_where_there_are_no_tests_that_is_wrong_use(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.write_text(EXAMPLE.split("test ")[0], "utf-8")
+
+    assert main(["test"]) == 1
+    assert capsys.readouterr().err.startswith("error: there are no tests in these rule files\n")
+
+
+def test_an_error_of_the_rules_is_shown_and_nothing_is_run(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.write_text(EXAMPLE.replace("in kl 15", "in kk 15"), "utf-8")
+
+    assert main(["test"]) == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "error[PUSH101]: there is no warehouse `kk`" in printed.err
+
+
+def test_json_has_each_failure_with_its_place_and_its_ladder(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "--json", "--coverage"]) == 4
+
+    printed = json.loads(capsys.readouterr().out)
+    test = printed["tests"][2]
+    failure = test["failures"][0]
+    assert printed["format"] == "pushdsl.test/1"
+    assert test["columns"] == ["2026-01-01T00:00:00Z", "2026-01-01T06:00:00Z", "2026-01-01T12:00:00Z"]
+    assert failure.pop("ladder")[-1] == "  shows 1499, shall show 1499: nothing to send"
+    line = next(number for number, text in enumerate(shop.read_text().splitlines(), 1) if "held, pushed" in text)
+    assert failure == {
+        "file": "rules.push", "line": line, "column": 40, "end_line": line, "end_column": 46,
+        "store": "shopee_my", "sku": "BTY-0100", "location": "", "kind": "outcome", "test_column": 2,
+        "at": "2026-01-01T06:00:00Z", "expected": "pushed", "got": "unchanged",
+    }  # fmt: skip
+    coverage = printed["coverage"]
+    assert coverage["of"] == len(coverage["parts"])
+    assert coverage["reached"] == sum(bool(part["tests"]) for part in coverage["parts"])
+
+
+def test_the_manual_names_every_key_of_the_json(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["test", "--json", "--coverage"])
+    printed = json.loads(capsys.readouterr().out)
+    page = (LANGUAGE.parent / "cli.md").read_text("utf-8")
+    section = page[page.index("## `pushdsl test`") :].split("\n## ")[0]
+
+    test = printed["tests"][0]
+    keys = {*printed, *test, *test["failures"][0], *printed["coverage"], *printed["coverage"]["parts"][0]}
+    assert [key for key in keys if not re.search(rf'["`]{key}["`]', section)] == []
+
+
+def test_junit_is_well_formed_whatever_a_test_is_called(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = EXAMPLE.replace('test "low', "test \"<a> & \x01 'b' ]]> \U0001f600\ufffe low").replace(
+        "41 units", "40 units"
+    )
+    shop.write_text(text.replace("tick every", "tick  every"), "utf-8")
+    (shop.parent / "more.push").write_text(
+        'push edition 1\ntest "more" {\n  expect "X" on shopee_my no rule\n}\n', "utf-8"
+    )
+
+    assert main(["test", "--junit", "out.xml"]) == 4
+
+    suites = ElementTree.parse("out.xml").getroot()
+    more, rules = sorted(suites, key=lambda suite: suite.attrib["name"])
+    assert (suites.tag, suites.attrib["tests"], suites.attrib["failures"]) == ("testsuites", "2", "1")
+    assert (more.tag, more.attrib["name"], more.attrib["failures"]) == ("testsuite", "more.push", "0")
+    case = rules.find("testcase")
+    assert case is not None
+    assert case.attrib["name"].startswith("<a> & \ufffd 'b' ]]> \U0001f600\ufffd low stock")
+    assert (case.attrib["file"], case.attrib["line"]) == ("rules.push", "18")
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.attrib["message"].endswith("expected 40 units, got 41 units")
+    assert "available" in (failure.text or "")
+
+
+def test_a_results_file_that_cannot_be_written_is_said(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "--junit", "nowhere/out.xml"]) == 1
+    assert "error: cannot write `nowhere/out.xml`" in capsys.readouterr().err
+
+
+def test_watching_runs_again_after_every_change(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop.parent / "list.csv").write_text("sku\nA\n", "utf-8")
+    listed = 'rule "L" {\nfor from "list.csv"\nto shopee_my\ntake kl\n}\n'
+    test = 'test "l" {\nstock "A" in kl 1 unit\nstock "B" in kl 1 unit\nexpect "B" on shopee_my no rule\n}\n'
+    looks = 0
+
+    def change() -> None:
+        """What happens between two looks: nothing, a change, nothing, a change, …"""
+        nonlocal looks
+        looks += 1
+        match looks:
+            case 2:
+                shop.write_text(EXAMPLE.replace("41 units", "4 units"), "utf-8")
+            case 4:
+                shop.write_text(EXAMPLE.replace("take kl", "tke kl"), "utf-8")
+            case 6:
+                shop.write_text(EXAMPLE, "utf-8")
+            case 8:
+                (shop.parent / "new.push").write_text("push edition 1\n" + listed + test, "utf-8")
+            case 10:
+                (shop.parent / "list.csv").write_text("sku\nA\nB\n", "utf-8")
+            case 12:
+                (shop.parent / "new.push").unlink()
+            case 13:
+                raise KeyboardInterrupt
+
+    shop.write_text(EXAMPLE, "utf-8")
+    with pytest.raises(KeyboardInterrupt):
+        watch(_parser("test").parse_args(["test", "--watch"]), change)
+
+    printed = capsys.readouterr()
+    totals = [line for line in printed.out.splitlines() if line.endswith("failed") and "passed," in line]
+    assert totals == [
+        "1 passed, 0 failed",
+        "0 passed, 1 failed",
+        "1 passed, 0 failed",
+        "2 passed, 0 failed",
+        "1 passed, 1 failed",
+        "1 passed, 0 failed",
+    ]
+    assert printed.err.count("error: 1 error in the rules") == 1
+    assert printed.out.count("watching, Ctrl-C ends") == 7
+
+
+def test_checking_tests_needs_none_of_what_running_them_does(tmp_path: Path) -> None:
+    (tmp_path / "rules.push").write_text(EXAMPLE.replace("shopee\n", "simulated\n"), "utf-8")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom pushdsl.checker import check\nfrom pushdsl.loader import load\n"
+        "from tests.test_checker import FakePlatforms\n"
+        f"rules = check(load([Path({str(tmp_path)!r}) / 'rules.push']), FakePlatforms())\n"
+        "assert len(rules.tests) == 1\n"
+        "print(sorted({'numpy', 'polars', 'pushdsl.planner', 'pushdsl.trials'} & set(sys.modules)))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=LANGUAGE.parents[1])
+
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")

@@ -64,7 +64,7 @@ class Trial:
 
 def run(rules: CheckedRules, limits: Mapping[str, Limits], test: CheckedTest) -> Trial:
     """Plays one test of these rules. `limits` has every store of the rules by name."""
-    columns = tuple(_columns(_narrowed(rules, test.skus), limits, test))
+    columns = tuple(_columns(rules, limits, test))
     cells = [{cell.key: (row, cell) for row, cell in enumerate(column.plan.cells)} for column in columns]
     failures = [
         failure
@@ -81,12 +81,12 @@ def run(rules: CheckedRules, limits: Mapping[str, Limits], test: CheckedTest) ->
 
 def _columns(rules: CheckedRules, limits: Mapping[str, Limits], test: CheckedTest) -> Iterator[Column]:
     live: Mapping[CellKey, Live] = test.live
-    listed = sorted({store for rule in rules.rules for store in rule.stores})
-    unchanging = _unchanging(test, listed)
+    unchanging = _unchanging(test, sorted({store for rule in rules.rules for store in rule.stores}))
+    touching = _narrowed(rules, test)
     for number in range(test.columns):
         at = test.start + timedelta(seconds=test.tick_seconds * number)
         facts = replace(unchanging, stock=_stock(test, unchanging, number), live=_live(unchanging, live))
-        planned = plan(rules, facts, limits, at)
+        planned = plan(touching, facts, limits, at)
         yield Column(at, live, planned)
         live = _shown_after(planned.cells, live, at)
 
@@ -100,9 +100,20 @@ def _shown_after(cells: Iterable[PlannedCell], live: Mapping[CellKey, Live], at:
     return {**kept, **pushed}
 
 
-def _narrowed(rules: CheckedRules, skus: frozenset[str]) -> CheckedRules:
-    """The same rules without the SKUs that they name and the test does not: a list may have a hundred thousand."""
-    return replace(rules, rules=tuple(replace(rule, skus=_only(rule.skus, skus)) for rule in rules.rules))
+def _narrowed(rules: CheckedRules, test: CheckedTest) -> CheckedRules:
+    """The same rules as far as they can touch the test's SKUs: a list may have a hundred thousand others."""
+    touching = (rule for rule in rules.rules if _may_select(rule.skus, test))
+    return replace(rules, rules=tuple(replace(rule, skus=_only(rule.skus, test.skus)) for rule in touching))
+
+
+def _may_select(selected: SkuSet, test: CheckedTest) -> bool:
+    known = {"exact": test.skus, "category": test.categories, "brand": test.brands, "tag": test.tags}
+    return any(
+        _may_select(term, test)
+        if isinstance(term, SkuSet)
+        else term.kind not in known or any(value in known[term.kind] for value in term.values)
+        for term in selected.terms
+    )
 
 
 def _only(selected: SkuSet, skus: frozenset[str]) -> SkuSet:

@@ -119,30 +119,36 @@ def watch(args: argparse.Namespace, wait: Callable[[], None]) -> int:
     from pushdsl.cli import show
 
     while True:
-        before = _stamps(args)
+        files = _files(args)
+        before = _stamps(args, files)
         try:
             run_once(args)
         except PushdslError as error:  # a rule file is often wrong for a while when it is being written
             show(error)
         print("\nwatching, Ctrl-C ends", flush=True)
-        while _stamps(args) == before:
+        while _stamps(args, files) == before:
             wait()
         print()
 
 
-def _stamps(args: argparse.Namespace) -> Mapping[Path, tuple[int, int]]:
-    """When each file that the tests look at was written last, and its size; a new or deleted one changes it too."""
-    from pushdsl.loader import load
+def _files(args: argparse.Namespace) -> frozenset[Path]:
+    """Every file that the tests look at."""
+    from pushdsl.loader import load, project_folder
 
-    paths = tuple(args.rules or [Path()])
+    paths = _paths(args)
     try:
         loaded = load(paths)
     except PushdslError:
-        return {}
+        return frozenset(paths)
     places = dict(zip((file.source.name for file in loaded.files), loaded.paths, strict=True))
     lists = {places[name].parent / path for name, path in loaded.lists}
-    folder = cycle.open_project(paths).facts.parent
-    return {path: _stamp(path) for path in {*loaded.paths, *lists, folder / "pushdsl.toml"}}
+    return frozenset({*loaded.paths, *lists, project_folder(paths) / "pushdsl.toml"})
+
+
+def _stamps(args: argparse.Namespace, files: frozenset[Path]) -> Mapping[Path, tuple[int, int]]:
+    """When each of these files was written last, and its size; new rule files in the folders come with them."""
+    new = (found for path in _paths(args) if path.is_dir() for found in path.rglob("*.push"))
+    return {path: _stamp(path) for path in (*files, *new)}
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -151,3 +157,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return found.st_mtime_ns, found.st_size
+
+
+def _paths(args: argparse.Namespace) -> tuple[Path, ...]:
+    return tuple(args.rules or [Path()])
