@@ -124,11 +124,11 @@ def test_plain_is_a_line_for_each_diagnostic_without_drawing(check: Check) -> No
     assert lines == [
         "rules.push:3:11: lint[PUSH301]: nothing uses the warehouse `jb`; help: use it or delete it",
         "rules.push:8:28: lint[PUSH302]: `shopee_my` is named twice; help: it counts once: delete one of the two; "
-        "see also rules.push:8:6",
+        "fix: delete it here; see also rules.push:8:6",
         "rules.push:10:13: error[PUSH021]: `5` has no unit; help: write `5 units`",
         "rules.push:11:23: error[PUSH101]: there is no store or group `shope_my`; help: did you mean `shopee_my`?; "
         "fix: write `shopee_my`",
-        "`pushdsl check --fix` mends 2 of these",
+        "`pushdsl check --fix` mends 3 of these",
     ]
     assert total == "2 errors, 2 lints, 1 silenced"
 

@@ -305,7 +305,17 @@ def once(names: Iterable[n.Name | n.Text], findings: Findings, strictly: bool = 
             findings.error("PUSH110", f"`{text}` is named twice", name.span, help, related=[first[text]])
         else:
             help = "it counts once: delete one of the two"
-            findings.lint("PUSH302", f"`{text}` is named twice", name.span, help, related=[first[text]])
+            fix = without(name.span)
+            findings.lint("PUSH302", f"`{text}` is named twice", name.span, help, fix, related=[first[text]])
+
+
+def without(item: Span) -> Fix | None:
+    """The fix that takes a later item out of its list, with the comma before it on the same line."""
+    before = item.source.text[: item.start].rstrip(" \t")
+    if not before.endswith(","):
+        return None
+    start = len(before.removesuffix(",").rstrip(" \t"))
+    return Fix(Span(item.source, start, item.end), "", "delete it here")
 
 
 def circle(findings: Findings, name: n.Name, way: Sequence[str], kind: str) -> None:

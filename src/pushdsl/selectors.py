@@ -9,7 +9,7 @@ from typing import assert_never
 from pushdsl.findings import Findings
 from pushdsl.grammar import nodes as n
 from pushdsl.loader import Loaded
-from pushdsl.names import MOST_NESTED, Names, circle, spanned
+from pushdsl.names import MOST_NESTED, Names, circle, spanned, without
 from pushdsl.overlap import EVERYTHING, Selections, may_meet
 from pushdsl.rules import SkuSet, SkuTerm
 from pushdsl.source import Span
@@ -104,7 +104,7 @@ class Selectors:
                 continue
             help = "it counts once: delete one of the two"
             message = f"`{term.span.text}` is named twice"
-            self._findings.lint("PUSH302", message, term.span, help, related=[first[term]])
+            self._findings.lint("PUSH302", message, term.span, help, without(term.span), related=[first[term]])
 
     def _except(self, skus: SkuSet, written: Sequence[n.SelectorTerm]) -> bool:
         """Whether `except` leaves something; says so where not, and where a term of it takes nothing away."""
