@@ -109,6 +109,22 @@ def test_a_named_witness_is_selected_by_both(a: SkuSet, b: SkuSet) -> None:
     assert by_a & by_b or not by_a or not by_b
 
 
+nested = sets_of(st.one_of(unmarked, sets_of(unmarked)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(nested, nested)
+def test_what_an_except_gives_back_is_found(a: SkuSet, b: SkuSet) -> None:
+    of = Selections().of
+    words = witness(of(a), of(b)) or ""
+    both = [sku for sku in SKUS if all(selects(skus, sku, ("", "", "", "")) for skus in (a, b))]
+    if words.startswith("SKU `"):
+        assert all(selects(skus, words[5:-1], ("", "", "", "")) for skus in (a, b))
+    elif not words:
+        assert both == []
+    assert may_meet(of(a), of(b)) or both == []
+
+
 @settings(max_examples=300, deadline=None)
 @given(sets_of(unmarked), sets_of(unmarked))
 def test_where_no_mark_decides_a_witness_is_certain(a: SkuSet, b: SkuSet) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from pushdsl.coverage import shadowed, uncovered
 from pushdsl.dead import say_dead
 from pushdsl.errors import Diagnostic, RuleError
 from pushdsl.findings import CODES, Findings, listed
@@ -200,12 +201,33 @@ def _check_rivals(rulings: Sequence[Ruling], overrides: Mapping[str, frozenset[s
         for place, ruling in enumerate(rulings)
         if ruling.comparable and not ruling.rule.disabled and not around.names.in_doubt(ruling.rule.name)
     ]
+    _say_coverage(claims, rulings, around)
     for rival in rivals(claims):
         first, second = rival.first, rival.second
         message = f"`{first.name}` and `{second.name}` both match {rival.words} in `{rival.store}`"
         help = f"say which of them wins, as `rule {quoted(second.name)} overrides {quoted(first.name)}`"
         heads = rulings[second.place].node.head, rulings[first.place].node.head
         around.findings.error("PUSH224", message, heads[0], help, related=[heads[1]])
+
+
+def _say_coverage(claims: Sequence[Claim], rulings: Sequence[Ruling], around: Surroundings) -> None:
+    """Lints for rules that others have wholly, and for what nobody has when a window closes."""
+    idle: set[int] = set()
+    for found in shadowed(claims):
+        idle.add(found.claim.place)
+        above = [claim.name for claim in found.above]
+        message = f"rule `{found.claim.name}` never has a listing: {listed(above)} override{'s' * (len(above) == 1)} it"
+        help = "they match all that it matches, wherever and whenever it does: narrow them, or delete this rule"
+        heads = [rulings[claim.place].node.head for claim in found.above]
+        around.findings.lint("PUSH326", message, rulings[found.claim.place].node.head, help, related=heads[:3])
+    if not all(ruling.comparable for ruling in rulings):
+        return
+    for left in uncovered(claims):
+        if left.claim.place not in idle:
+            span = rulings[left.claim.place].rule.spans["during"]
+            message = f"{left.words} will have no rule in `{left.store}` once the window closes"
+            help = "it keeps what it showed last: add a rule for the time after, which this one overrides"
+            around.findings.lint("PUSH318", message, span, help)
 
 
 def _check_choice_warehouses(rulings: Sequence[Ruling], around: Surroundings) -> None:

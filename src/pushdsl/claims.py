@@ -47,7 +47,39 @@ def claim(rules: CheckedRules, facts: Facts, at: datetime) -> Claims:
         claimants.append(np.full(len(claimed), number, np.int64))
         problems.extend(_missing_names(rule, facts))
     owner, contested = _settle(np.concatenate(rows), np.concatenate(claimants), rules.rules, len(facts.listings.sku))
+    problems.extend(_left_at_close(rules, facts, at, owner, index))
     return Claims(owner, contested, tuple(dict.fromkeys(problems)))
+
+
+def _left_at_close(
+    rules: CheckedRules, facts: Facts, at: datetime, owner: Integers, index: _ListingsBySku
+) -> Iterable[PlanProblem]:
+    """One for each rule in its window whose listings, some of them, no rule has when that closes."""
+    windows = {k: window for k in np.unique(owner).tolist() if k >= 0 and (window := rules.rules[k].window) is not None}
+    if not windows:
+        return
+    ends = sorted({end for _, end in windows.values()})
+    end_of_rule = np.full(len(rules.rules) + 2, ABSENT, np.int64)  # the last two are for NO_RULE and CONTESTED
+    for number, (_, end) in windows.items():
+        end_of_rule[number] = bisect_left(ends, end)
+    # for each listing the end of its rule's window, until a rule is found that has it then
+    waiting = end_of_rule[owner]
+    for rule in rules.rules:
+        start, end = rule.window or (ends[0], None)
+        since, until = bisect_left(ends, start), len(ends) if end is None else bisect_left(ends, end)
+        if since < until and not rule.disabled and (waiting != ABSENT).any():
+            rows = index.rows_of(_select(rule.skus, facts, index), rule.stores)
+            waiting[rows[(waiting[rows] >= since) & (waiting[rows] < until)]] = ABSENT
+    left = np.flatnonzero(waiting != ABSENT)
+    owned, first, count = np.unique(owner[left], return_index=True, return_counts=True)
+    for number, row, listings in zip(owned.tolist(), left[first].tolist(), count.tolist(), strict=True):
+        message = (
+            f"{listings} listing{'s' if listings != 1 else ''} of rule `{rules.rules[number].name}` will have no rule "
+            f"once its window closes, {windows[number][1]:%Y-%m-%d %H:%M} UTC, "
+            f"and keep{'s' if listings == 1 else ''} what is shown then"
+        )
+        store = facts.stores[int(facts.listings.store[row])]
+        yield PlanProblem("PUSH510", message, store, facts.listings.store_sku[row])
 
 
 def over_limits(rules: CheckedRules, facts: Facts, profile: LimitsProfile) -> tuple[Diagnostic, ...]:

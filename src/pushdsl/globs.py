@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 _FRESH = "1234567890XYZABCDEFGHIJKLMNOPQRSTUVWxyzabcdefghijklmnopqrstuvw_-§¤"
@@ -29,29 +29,45 @@ def is_plain(pattern: str) -> bool:
 
 
 def meeting(
-    include: Sequence[str], exclude: Sequence[str] = (), suits: Callable[[str], bool] = lambda text: True
+    include: Sequence[str],
+    exclude: Sequence[str] = (),
+    suits: Callable[[str], bool] = lambda text: True,
+    telling: Collection[str] = (),
 ) -> str | None:
     """A text of a letter or more, short and readable, that all of `include` match, none of `exclude`, and that suits.
 
-    None where there is none; raises `Undecided` where that could not be found out.
+    None where there is none; raises `Undecided` where that could not be found out. What suits may depend on which of
+    the patterns `telling` match: then all that can be told apart by them is tried before it is given up.
     """
     if not all(_ends_agree(a, b) for i, a in enumerate(include) for b in include[:i]):
         return None
     exclude = [pattern for pattern in exclude if all(_ends_agree(pattern, wanted) for wanted in include)]
     letters = {letter for pattern in (*include, *exclude) for letter in pattern} - set("*?")
     fresh = [letter for letter in _FRESH if letter not in letters]
-    search = _Search([_collapsed(p) for p in include], [_collapsed(p) for p in exclude], sorted(letters))
+    search = _Search([_collapsed(p) for p in include], [_collapsed(p) for p in exclude], letters=sorted(letters))
     shape = search.shortest(needs_fresh=True)
     if shape is not None:
         # a letter that no pattern has stands for any other, so it can be changed until the text is free
         for letter in fresh:
             if suits(text := shape.replace(_ANY, letter)):
                 return text
+    else:
+        shape = search.shortest(needs_fresh=False)
+        if shape is None or suits(shape):
+            return shape
+    return _told_apart(include, exclude, suits, telling)
+
+
+def _told_apart(
+    include: Sequence[str], exclude: Sequence[str], suits: Callable[[str], bool], telling: Collection[str]
+) -> str | None:
+    letters = {letter for pattern in (*include, *exclude, *telling) for letter in pattern} - set("*?")
+    fresh = next((letter for letter in _FRESH if letter not in letters), None)
+    if not telling or fresh is None:
         raise Undecided
-    shape = search.shortest(needs_fresh=False)
-    if shape is None or suits(shape):
-        return shape
-    raise Undecided
+    collapsed = ([_collapsed(pattern) for pattern in patterns] for patterns in (include, exclude, telling))
+    texts = _Search(*collapsed, letters=sorted(letters)).texts(needs_fresh=False)
+    return next((text for shape in texts if suits(text := shape.replace(_ANY, fresh))), None)
 
 
 def fixed_ends(pattern: str) -> tuple[str, str]:
@@ -77,14 +93,24 @@ _Places = tuple[int, ...]
 
 
 class _Search:
-    """The product of the automata of all patterns, searched breadth first for the shortest text that is not empty."""
+    """The product of the automata of all patterns, searched breadth first for the shortest texts that are not empty.
 
-    def __init__(self, include: Sequence[str], exclude: Sequence[str], letters: Sequence[str]) -> None:
-        self.patterns = [*include, *exclude]
+    `telling` are patterns that a text may match or not.
+    """
+
+    def __init__(
+        self, include: Sequence[str], exclude: Sequence[str], telling: Sequence[str] = (), *, letters: Sequence[str]
+    ) -> None:
+        self.patterns = [*include, *exclude, *telling]
         self.wanted = len(include)
+        self.looked_at = len(include) + len(exclude)
         self.letters = [_ANY, *letters]
 
     def shortest(self, needs_fresh: bool) -> str | None:
+        return next(self.texts(needs_fresh), None)
+
+    def texts(self, needs_fresh: bool) -> Iterator[str]:
+        """The shortest text of each state that is accepted."""
         start = (tuple(_reached(p, 1) for p in self.patterns), False)
         came_from: dict[tuple[_Places, bool], tuple[tuple[_Places, bool], str] | None] = {start: None}
         waiting = deque([start])
@@ -92,7 +118,7 @@ class _Search:
             state = waiting.popleft()
             places, done = state
             if done and self._accepts(places):
-                return _text(came_from, state)
+                yield _text(came_from, state)
             for letter in self.letters:
                 following = tuple(map(_step, self.patterns, places, letter * len(places)))
                 then = (following, done or letter == _ANY or not needs_fresh)
@@ -101,11 +127,10 @@ class _Search:
                     waiting.append(then)
             if len(came_from) > _MOST_STATES:
                 raise Undecided
-        return None
 
     def _accepts(self, places: _Places) -> bool:
         ends = [bool(place >> len(pattern) & 1) for pattern, place in zip(self.patterns, places, strict=True)]
-        return all(ends[: self.wanted]) and not any(ends[self.wanted :])
+        return all(ends[: self.wanted]) and not any(ends[self.wanted : self.looked_at])
 
 
 def _text(

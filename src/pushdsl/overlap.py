@@ -7,7 +7,7 @@ selection is asked in a `_World`, which names a SKU or leaves it open, and answe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -17,6 +17,9 @@ from pushdsl.rules import SkuSet, SkuTerm
 
 Mark = tuple[str, object]
 """The kind of a term and its value: what a SKU may bear."""
+
+_MOST_TELLING = 16
+"""So many globs are told apart from each other at most."""
 
 _ONE_EACH = ("category", "brand")
 """Kinds of which a SKU has at most one."""
@@ -95,11 +98,37 @@ def may_meet(a: Selection, b: Selection) -> bool:
                 return True
         else:
             try:
-                if meeting([part.pattern, other.pattern], _likes(part, other), lambda sku: possible(_World(sku))):
+                patterns, likes = [part.pattern, other.pattern], _likes(part, other)
+                if meeting(patterns, likes, lambda sku: possible(_World(sku)), _telling(part, other)):
                     return True
             except Undecided:
                 return True
     return False
+
+
+def is_within(inner: Selection, outer: Iterable[Selection]) -> bool:
+    """True where every SKU of `inner` is in one of `outer`, whatever the facts are."""
+    return not may_meet(_left(inner, outer), EVERYTHING)
+
+
+def certainly_left(selection: Selection, others: Sequence[Selection]) -> str | None:
+    """Words for what is selected and in none of the others, whatever the facts are; None: nothing is certain.
+
+    A category, brand or tag is taken to have more SKUs than those that somebody named.
+    """
+    left = _left(selection, others)
+    if (words := _named_sku(left, EVERYTHING) or _sku_of_patterns(left, EVERYTHING)) is not None:
+        return words
+    for part in selection.parts:
+        if part.mark is not None and not part.skus and part.pattern is None:
+            world = _World(None, frozenset([part.mark]), unnamed=True)
+            if all(_selects(other, world) is False for other in others):
+                return _words(part.mark)
+    return None
+
+
+def _left(selection: Selection, others: Iterable[Selection]) -> Selection:
+    return Selection(Union(sets=(selection,)), Union(sets=tuple(others)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +251,8 @@ def _sku_of_patterns(a: Selection, b: Selection) -> str | None:
         if any(union.marks for union in (*part.excludes, *other.excludes)):
             continue
         try:
-            sku = meeting([part.pattern, other.pattern], _likes(part, other), lambda sku: _both_select(a, b, sku))
+            patterns, likes = [part.pattern, other.pattern], _likes(part, other)
+            sku = meeting(patterns, likes, lambda sku: _both_select(a, b, sku), _telling(part, other))
         except Undecided:
             continue
         if sku is not None:
@@ -240,9 +270,27 @@ def _likes(*parts: _Part) -> list[str]:
     found: list[str] = []
     while waiting:
         union = waiting.pop()
-        found += union.likes
+        found += ("*",) if union.everything else union.likes
         waiting += [selected.include for selected in union.sets if selected.exclude == Union()]
     return found
+
+
+def _telling(*parts: _Part) -> list[str]:
+    """All globs and literals of what is taken away; an `except` in it may give some back.
+
+    Empty where they are too many to be told apart, or where a literal would be a glob.
+    """
+    waiting = [union for part in parts for union in part.excludes]
+    found: dict[str, None] = {}
+    while waiting:
+        union = waiting.pop()
+        if len(union.named) > _MOST_TELLING or not all(map(is_plain, union.named)):
+            return []
+        found |= dict.fromkeys((*union.likes, *sorted(union.named)))
+        if len(found) > _MOST_TELLING:
+            return []
+        waiting += [inner for selected in union.sets for inner in (selected.include, selected.exclude)]
+    return list(found)
 
 
 def _kind_within(a: Selection, b: Selection) -> str | None:
