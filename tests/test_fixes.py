@@ -106,7 +106,7 @@ def test_a_diagnostic_is_one_short_sentence_in_plain_words_with_a_help(example: 
         assert len(one.message) < 80, one
         assert "\n" not in one.message + one.help
         assert not re.search(r"[.!?:;]$|[.!?] ", words), one
-        assert not words[0].isupper() or re.match(r"[A-Z]+\b|Choice", words), one
+        assert not words[0].isupper() or re.match(r"[A-Z]+s?\b|Choice", words), one
         assert one.help, one
         assert not one.help.endswith("."), one
         assert not re.search(r"\b(bool|int|str|None|True|False|[A-Z][a-z]+(Error|Node))\b", words), one
