@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pushdsl.grammar.tokens import plain_text
 from pushdsl.source import SourceText, Span
 
-# Texts as the tokens have them, the open and the single-quoted ones too: a `#` inside is no comment.
+# Texts as the tokens have them, the open and the single-quoted ones too: a `#` inside is no comment. What can hold
+# neither is passed over in one step.
 _COMMENT = re.compile(
     r"""
-      "[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"
+      [^"'\#]++
+    | "[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"
     | "[^\n]*+
     | '[^'"\n]{0,198}+'
     | (\#[^\n]*+)

@@ -1,4 +1,4 @@
-"""A tree in; its text in the one canonical form out, without comments.
+"""A tree in; the text of its file in the one canonical form out, with the comments of its source.
 
 Statements of a rule stand in the order of the ladder. Printing what the parser made and parsing it again gives the
 same tree, but for that order.
@@ -6,12 +6,22 @@ same tree, but for that order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar, assert_never
+import re
+from collections.abc import Sequence
+from itertools import chain
+from typing import Final, NamedTuple
 
 from pushdsl.grammar import nodes as n
+from pushdsl.grammar.comments import comments
+from pushdsl.grammar.words import print_declaration, print_statement, print_store_statement, print_test_statement
+from pushdsl.source import SourceText
 
-S = TypeVar("S")
+# A longer line is broken after each of its commas.
+WIDTH: Final = 100
+
+_INDENT = "  "
+_CONTINUED = "    "
+_BEFORE_COMMENT = "   "
 
 # The order in which statements act on a quantity; a rule's conditions come first, its switch last.
 _LADDER: tuple[type[n.RuleStatement], ...] = (
@@ -20,262 +30,210 @@ _LADDER: tuple[type[n.RuleStatement], ...] = (
 )  # fmt: skip
 _PREORDER: tuple[type[n.PreorderStatement], ...] = (n.OpenAt, n.CloseAbove, n.Add, n.ShipIn)
 _STORE: tuple[type[n.StoreStatement], ...] = (n.Account, n.Region, n.Choice, n.LocationMapping)
-_ONE_LINERS = (n.Edition, n.Use, n.Warehouse, n.Group, n.Skus, n.Let)
+_ORDER: dict[type[Statement], int] = {kind: place for place, kind in enumerate(chain(_LADDER, _PREORDER, _STORE))}
+
+Statement = n.RuleStatement | n.PreorderStatement | n.StoreStatement | n.TestStatement
+Block = n.Rule | n.Store | n.Test | n.Preorder
+
+# Texts and comments, where no mark counts, or the mark after which a line may go on.
+_MARKS = re.compile(r'"(?:[^"\\\n]|\\.)*+"|\#[^\n]*+|([,=])')
+_BLANK_OR_COMMENT = re.compile(r"(?:[ \t\n]|\#[^\n]*+)*+")
+_SILENCES = re.compile(r"[ \t]*\#[ \t]*allow[ \t]", re.IGNORECASE)
 
 
 def print_file(file: n.File) -> str:
-    """The text of `file`; a blank line stands around blocks and between declarations of different kinds."""
-    pieces: list[str] = []
+    """The text of `file`, LF line ends, with its comments: each stays beside or above what it stood beside or above.
+
+    One blank line stands around blocks and between declarations of different kinds; otherwise the author's stay.
+    """
+    page = _Page(file.source)
+    lines: list[str] = []
     before: n.Declaration | None = None
     for declaration in file.declarations:
-        alike = type(before) is type(declaration)
-        if before is not None and not (alike and isinstance(declaration, _ONE_LINERS)):
-            pieces.append("")
-        pieces.append(print_declaration(declaration))
+        gap = page.is_gap(declaration.span.start)
+        printed = page.declaration(declaration)
+        if before is not None and (gap or not _alike(before, declaration) or _is_block(lines) or _is_block(printed)):
+            lines.append("")
+        lines += printed
         before = declaration
-    return "".join(f"{piece}\n" for piece in pieces)
+    gap = page.is_gap(len(file.source.text))
+    if rest := page.last_comments(len(file.source.text), ""):
+        if before is not None and (gap or _is_block(lines)):
+            lines.append("")
+        lines += rest
+    return "".join(f"{line}\n" for line in lines)
 
 
-def print_declaration(node: n.Declaration) -> str:
-    match node:
-        case n.Edition():
-            return f"push edition {node.number}"
-        case n.Use():
-            return f"use {_text(node.path)}"
-        case n.Warehouse():
-            return f"warehouse {node.name.text}" + (f" {_text(node.label)}" if node.label else "")
-        case n.Store():
-            head = f"store {node.name.text} on {node.platform.text}"
-            return head + (_block(_sorted(node.statements, _STORE), print_store_statement) if node.statements else "")
-        case n.Group():
-            return f"group {node.name.text} = {_stores(node.members)}"
-        case n.Skus():
-            return f"skus {node.name.text} = {print_selector(node.selector)}"
-        case n.Let():
-            return f"let {node.name.text} = {_value(node.value)}"
-        case n.Rule():
-            overrides = f" overrides {', '.join(map(_text, node.overrides))}" if node.overrides else ""
-            return f"rule {_text(node.name)}{overrides}" + _block(_sorted(node.statements, _LADDER), print_statement)
-        case n.NeverOversell():
-            exempt = f" except {', '.join(map(_exempt, node.exceptions))}" if node.exceptions else ""
-            return f"promise never oversell{exempt}"
-        case n.EveryListingHasARule():
-            return "promise every listing has a rule"
-        case n.NeverDecreases():
-            return f"promise {_promised(node.store)} never decreases"
-        case n.ShowsAtMost():
-            return f"promise {_promised(node.store)} shows at most {_value(node.amount)}"
-        case n.Test():
-            return f"test {_text(node.name)}" + _block(node.statements, print_test_statement)
-    assert_never(node)
+def _alike(one: n.Declaration, other: n.Declaration) -> bool:
+    return type(one) is type(other) or (isinstance(one, n.Promise) and isinstance(other, n.Promise))
 
 
-def print_store_statement(node: n.StoreStatement) -> str:
-    match node:
-        case n.Account():
-            return f"account {_text(node.key)}"
-        case n.Region():
-            return f"region {_text(node.value)}"
-        case n.Choice():
-            return "choice"
-        case n.LocationMapping():
-            names = "all warehouses" if node.all_warehouses else _names(node.warehouses)
-            return f"location {names}{_except(node.exclude)} -> {_text(node.location)}"
-    assert_never(node)
+def _is_block(lines: Sequence[str]) -> bool:
+    return lines[-1].startswith("}")
 
 
-def print_statement(node: n.RuleStatement | n.PreorderStatement) -> str:
-    match node:
-        case n.For():
-            return f"for {print_selector(node.selector)}"
-        case n.To():
-            return f"to {_stores(node.stores)}"
-        case n.During():
-            return f"during {_text(node.start)} to {_text(node.end)} in {_text(node.zone)}"
-        case n.Take():
-            return f"take {_taken(node)}{_except(node.exclude)}"
-        case n.KeepBack():
-            return f"keep back {_value(node.amount) if node.amount else 'safety stock'}"
-        case n.Push():
-            plus = f" plus {_value(node.plus)}" if node.plus else ""
-            return f"push {_value(node.percentage)}{plus}" + (" even at zero" if node.even_at_zero else "")
-        case n.PushExactly():
-            return f"push exactly {_value(node.amount)}"
-        case n.Split():
-            shares = (f"{share.name.text} {_value(share.percentage)}" for share in node.shares if share.percentage)
-            return f"split {', '.join(shares)}"
-        case n.AtMost():
-            return f"at most {_value(node.amount)}"
-        case n.AtLeast():
-            return f"at least {_value(node.amount)}"
-        case n.HideBelow():
-            return f"hide below {_value(node.amount)}"
-        case n.Below():
-            return f"below {_value(node.threshold)} only {_names(node.only)}"
-        case n.Preorder():
-            return "preorder" + _block(_sorted(node.statements, _PREORDER), print_statement)
-        case n.OpenAt():
-            return f"open at {_value(node.amount)}"
-        case n.CloseAbove():
-            return f"close above {_value(node.amount)}"
-        case n.Add():
-            return f"add {_value(node.amount)}"
-        case n.ShipIn():
-            return f"ship in {_value(node.duration)}"
-        case n.IncreaseOnly():
-            return "increase only"
-        case n.Above():
-            unless = f" unless it falls by {_value(node.unless_falls_by)}" if node.unless_falls_by else ""
-            return f"above {_value(node.threshold)} every {_value(node.every)}{unless}"
-        case n.Disabled():
-            return "disabled"
-    assert_never(node)
+class _Break(NamedTuple):
+    """Where a statement goes on in the next line: the comment at the end of the line, and the lines between."""
+
+    beside: str
+    between: list[str]
 
 
-def print_test_statement(node: n.TestStatement) -> str:
-    match node:
-        case n.StockSeries():
-            return f"stock {_text(node.sku)} in {node.warehouse.text} {_series(map(_value, node.amounts))}"
-        case n.StockUntracked():
-            return f"stock {_text(node.sku)} in {node.warehouse.text} untracked"
-        case n.Reserved():
-            return f"reserved {_text(node.sku)} {_place(node.place)} {_value(node.amount)}"
-        case n.LiveQuantity():
-            mode = " preorder" if node.preorder else ""
-            ago = f" pushed {_value(node.pushed_ago)} ago" if node.pushed_ago else ""
-            return f"live {_text(node.sku)} {_place(node.place)} {_value(node.amount)}{mode}{ago}"
-        case n.Pack():
-            return f"pack {_text(node.sku)} on {node.store.text} {_value(node.amount)}"
-        case n.PreorderRange():
-            days = f"{_value(node.fewest)} to {_value(node.most)}"
-            return f"range {_text(node.sku)} on {node.store.text} {days}"
-        case n.ListingOff():
-            return f"listing {_text(node.sku)} on {node.store.text} off"
-        case n.SkuFact():
-            return f"{node.kind} {_text(node.sku)} {_text(node.value)}"
-        case n.StartAt():
-            return f"start at {_text(node.time)} in {_text(node.zone)}"
-        case n.TickEvery():
-            return f"tick every {_value(node.duration)}"
-        case n.ExpectQuantity():
-            return f"{_expected(node)} {_series(map(_value, node.series))}"
-        case n.ExpectPreorder():
-            return f"{_expected(node)} preorder {_series('open' if one.open else 'closed' for one in node.series)}"
-        case n.ExpectShipIn():
-            return f"{_expected(node)} ship in {_series(map(_value, node.series))}"
-        case n.ExpectOutcome():
-            return f"{_expected(node)} {_series(one.word for one in node.series)}"
-        case n.ExpectNoRule():
-            return f"{_expected(node)} {_series('no rule' for _ in node.series)}"
-    assert_never(node)
+class _Page:
+    """Prints the nodes of a text in the order in which they stand there, and takes its comments along."""
+
+    def __init__(self, source: SourceText) -> None:
+        self.text = source.text
+        self.comments = [(found.span.start, found.span.end) for found in comments(source)]
+        self.comments.append((len(self.text) + 1, len(self.text) + 1))
+        self.taken = 0
+        # the next comment starts here; what was printed last ended there
+        self.next = self.comments[0][0]
+        self.last = 0
+
+    # ---- declarations and blocks
+
+    def declaration(self, node: n.Declaration) -> list[str]:
+        match node:
+            case n.Rule() | n.Test():
+                return self.block(node, print_declaration(node), node.head.end, "")
+            case n.Store():
+                if node.statements or self.next < node.span.end:
+                    return self.block(node, print_declaration(node), node.platform.span.end, "")
+                return self.statement(node, print_declaration(node), "")
+            case _:
+                return self.statement(node, print_declaration(node), "")
+
+    def block(self, node: Block, head: str, head_end: int, indent: str) -> list[str]:
+        above = self.comments_above(node.span.start, indent)
+        keep = any(map(_SILENCES.match, above))
+        if self._stays_on_one_line(node, keep):
+            self.last = node.span.end
+            return [*above, f"{indent}{_on_one_line(node)}{self.comment_beside(node.span.end)}"]
+        brace = self.text.find("{", head_end, node.span.end) + 1
+        lines = [*above, *self.phrase(node.span.start, head_end, f"{head} {{", indent, keep, brace)]
+        pieces = []
+        for statement in node.statements:
+            gap = isinstance(node, n.Test) and self.is_gap(statement.span.start)
+            pieces.append((_ORDER.get(type(statement), 0), gap, self._inside(statement, indent + _INDENT)))
+        for place, (_, gap, piece) in enumerate(sorted(pieces, key=lambda piece: piece[0])):
+            if gap and place:
+                lines.append("")
+            lines += piece
+        gap = isinstance(node, n.Test) and bool(pieces) and self.is_gap(node.span.end)
+        if rest := self.last_comments(node.span.end, indent + _INDENT):
+            lines += ["", *rest] if gap else rest
+        self.last = node.span.end
+        lines.append(f"{indent}}}{self.comment_beside(node.span.end)}")
+        return lines
+
+    def _stays_on_one_line(self, node: Block, keep: bool) -> bool:
+        if not node.statements or self.text.find("\n", node.span.start, node.span.end) >= 0:
+            return False
+        return keep or self.is_beside(node.span.end)
+
+    def _inside(self, node: Statement, indent: str) -> list[str]:
+        if isinstance(node, n.Preorder):
+            return self.block(node, print_statement(node), node.span.start, indent)
+        return self.statement(node, _words(node), indent)
+
+    # ---- statements
+
+    def statement(self, node: n.Node, words: str, indent: str) -> list[str]:
+        above = self.comments_above(node.span.start, indent) if self.next < node.span.start else []
+        keep = any(map(_SILENCES.match, above))
+        return [*above, *self.phrase(node.span.start, node.span.end, words, indent, keep, node.span.end)]
+
+    def phrase(self, start: int, end: int, words: str, indent: str, keep: bool, last: int) -> list[str]:
+        """`words`, which stand from `start` to `end`, as lines. Their line's last word or brace ends at `last`.
+
+        Without comments they stand on one line, or on one for each comma. With some, the lines stay as they are:
+        only the author knows which of several words on a line a comment is about. `keep` says so beforehand.
+        """
+        if keep or self.next < end or self.is_beside(last):
+            breaks = [
+                self._break(mark.end(), end, indent + _CONTINUED)
+                for mark in _MARKS.finditer(self.text, start, end)
+                if mark[1]
+            ]
+            self.last = max(end, last)
+            return _broken(_pieces(words), breaks, indent, self.comment_beside(last))
+        self.last = max(end, last)
+        line = f"{indent}{words}"
+        if len(line) <= WIDTH or "," not in line:
+            return [line]
+        pieces = _pieces(words)
+        return _broken(pieces, [_Break("", [])] * (len(pieces) - 1), indent, "") if len(pieces) > 1 else [line]
+
+    def _break(self, start: int, end: int, indent: str) -> _Break | None:
+        """What stands between a mark and the next word; None where that is on the same line."""
+        found = _BLANK_OR_COMMENT.match(self.text, start, end)
+        if found is None or "\n" not in found[0]:
+            return None
+        return _Break(self.comment_beside(start), self.comments_above(found.end(), indent))
+
+    # ---- comments
+
+    def is_gap(self, before: int) -> bool:
+        """Whether a blank line stands between what was printed last and what comes next, at `before` or sooner."""
+        return self.text.count("\n", self.last, min(self.next, before)) > 1
+
+    def is_beside(self, end: int) -> bool:
+        """Whether a comment stands on the line of `end`, with nothing but closing braces between."""
+        if self.next > len(self.text) or self.text.find("\n", end, self.next) >= 0:
+            return False
+        return self.next >= end and not self.text[end : self.next].strip(" \t}")
+
+    def comment_beside(self, end: int) -> str:
+        return f"{_BEFORE_COMMENT}{self._take()}" if self.is_beside(end) else ""
+
+    def comments_above(self, before: int, indent: str) -> list[str]:
+        """The comments up to `before`, each on its line. A blank line below one stays: it is not about the next."""
+        lines = []
+        while self.next < before:
+            lines.append(f"{indent}{self._take()}")
+            if self.is_gap(before):
+                lines.append("")
+        return lines
+
+    def last_comments(self, before: int, indent: str) -> list[str]:
+        lines = self.comments_above(before, indent)
+        return lines[:-1] if lines and not lines[-1] else lines
+
+    def _take(self) -> str:
+        start, self.last = self.comments[self.taken]
+        self.taken += 1
+        self.next = self.comments[self.taken][0]
+        return self.text[start : self.last].rstrip(" \t")
 
 
-def print_selector(node: n.Selector) -> str:
-    exclude = f" except {', '.join(map(_term, node.exclude))}" if node.exclude else ""
-    return ", ".join(map(_term, node.include)) + exclude
+def _broken(pieces: Sequence[str], breaks: Sequence[_Break | None], indent: str, beside: str) -> list[str]:
+    lines, line = list[str](), indent + pieces[0]
+    for piece, found in zip(pieces[1:], breaks, strict=True):
+        if found is None:
+            line += f" {piece}"
+        else:
+            lines += [line + found.beside, *found.between]
+            line = f"{indent}{_CONTINUED}{piece}"
+    return [*lines, line + beside]
 
 
-def _term(node: n.SelectorTerm) -> str:
-    match node:
-        case n.ExactSku():
-            return _quoted(node.sku)
-        case n.Like():
-            return f"like {_quoted(node.pattern)}"
-        case n.Category():
-            return f"category {_quoted(node.value)}"
-        case n.Brand():
-            return f"brand {_quoted(node.value)}"
-        case n.Tag():
-            return f"tag {_quoted(node.value)}"
-        case n.ListedOn():
-            return f"listed on {node.store.text}"
-        case n.FromFile():
-            return f"from {_quoted(node.path)}"
-        case n.NamedSkus():
-            return node.name.text
-        case n.Everything():
-            return "everything"
-    assert_never(node)
+def _pieces(words: str) -> list[str]:
+    """The words up to each mark after which the line may go on."""
+    ends = [mark.end() for mark in _MARKS.finditer(words) if mark[1]]
+    return [words[start:end].strip(" ") for start, end in zip([0, *ends], [*ends, len(words)], strict=True)]
 
 
-def _stores(node: n.StoreList) -> str:
-    return ("all stores" if node.all_stores else _names(node.include)) + _except(node.exclude)
+def _words(node: Statement) -> str:
+    if isinstance(node, n.StoreStatement):
+        return print_store_statement(node)
+    if isinstance(node, n.TestStatement):
+        return print_test_statement(node)
+    return print_statement(node)
 
 
-def _taken(node: n.Take) -> str:
-    if node.all_warehouses:
-        return f"{_value(node.all_percentage)} of all warehouses" if node.all_percentage else "all warehouses"
-    return ", ".join(
-        f"{_value(share.percentage)} of {share.name.text}" if share.percentage else share.name.text
-        for share in node.shares
-    )
-
-
-def _exempt(node: n.Exempt) -> str:
-    return "above 100%" if node.kind == "above" else node.kind
-
-
-def _promised(store: n.Name | None) -> str:
-    return store.text if store else "all stores"
-
-
-def _expected(node: n.Expectation) -> str:
-    return f"expect {_text(node.sku)} {_place(node.place)}"
-
-
-def _place(node: n.Place) -> str:
-    return f"on {node.store.text}" + (f" at {_text(node.location)}" if node.location else "")
-
-
-def _series(values: Iterable[str]) -> str:
-    return ", ".join(values)
-
-
-def _names(names: Iterable[n.Name]) -> str:
-    return ", ".join(name.text for name in names)
-
-
-def _except(names: Sequence[n.Name]) -> str:
-    return f" except {_names(names)}" if names else ""
-
-
-def _value(node: n.Quantity | n.Shortfall | n.Percentage | n.Duration | n.Name) -> str:
-    match node:
-        case n.Name():
-            return node.text
-        case n.Quantity():
-            return _counted(node.units, "unit")
-        case n.Shortfall():
-            return f"-{_counted(node.units, 'unit')}"
-        case n.Percentage():
-            whole, decimals = divmod(node.ppm, 10_000)
-            return f"{whole}.{decimals:04}".rstrip("0").rstrip(".") + "%"
-        case n.Duration():
-            for seconds, unit in ((86_400, "day"), (3_600, "hour")):
-                if node.seconds % seconds == 0:
-                    return _counted(node.seconds // seconds, unit)
-            return _counted(node.seconds // 60, "minute")
-    assert_never(node)
-
-
-def _counted(count: int, unit: str) -> str:
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
-
-
-def _text(node: n.Text) -> str:
-    return _quoted(node.value)
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _block(statements: Sequence[S], print_one: Callable[[S], str]) -> str:
-    """The statements in braces, one a line, two spaces further in than their head."""
-    lines = [f"  {line}" for statement in statements for line in print_one(statement).split("\n")]
-    return "\n".join([" {", *lines, "}"])
-
-
-def _sorted(statements: Iterable[S], order: Sequence[type[S]]) -> list[S]:
-    return sorted(statements, key=lambda statement: order.index(type(statement)))
+def _on_one_line(node: Block) -> str:
+    """A block with its one statement, which may be a block itself."""
+    head = print_statement(node) if isinstance(node, n.Preorder) else print_declaration(node)
+    (inside,) = node.statements
+    return f"{head} {{ {_on_one_line(inside) if isinstance(inside, n.Preorder) else _words(inside)} }}"
