@@ -194,7 +194,8 @@ def near(one: Slip, found: Diagnostic) -> bool:
 def five_broken(files: int, seed: int = SEED) -> Iterator[tuple[tuple[int, ...], list[int]]]:
     """Lines of the errors of files in which five statements are broken, and the lines of those statements.
 
-    A statement is broken by a token in the place of another, so that it gives one error where it stands alone.
+    A statement is broken by a token in the place of another, so that it gives one error where it stands alone. Signs
+    that join lines or open and close blocks are left to the single slips: two of them make something else together.
     """
     chosen = random.Random(seed)
     base = _base(Path(__file__).with_name("every_statement.push"), None)
@@ -217,6 +218,8 @@ def _broken(base: Base, lines: list[str], number: int, chosen: random.Random) ->
     while True:
         start, end = chosen.choice(tokens)
         other = base.text[slice(*chosen.choice(base.tokens))]
+        if other in (",", "=", "{", "}"):
+            continue
         changed = f"{line[:start]}{other}{line[end:]}"
         alone = read_errors("\n".join([*lines[:number], changed, *lines[number + 1 :]]))
         if [error.span.line for error in alone if error.span] == [number + 1]:

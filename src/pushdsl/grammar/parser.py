@@ -230,19 +230,24 @@ class _Parsing:
                     starts.append(start)
                     break
                 symbol, size, picks, _, lone = reductions[~move]
+                if lone:
+                    states[-1] = follow[states[-2]][symbol]
+                    continue
                 action = actions[~move]
-                if not size:
-                    values.append(action([], start, start) if action is not None else [])
-                    starts.append(start)
-                elif lone:
-                    states.pop()
-                else:
-                    if size > 1:
-                        del states[1 - size :], starts[1 - size :]
-                    states.pop()
+                if size == 1:
+                    # most sentences have one part: they are spared the general case below
+                    parts = (values[-1] if picks[0][1] else [values[-1]]) if picks else []
+                    values[-1] = parts if action is None else action(parts, starts[-1], end)
+                    states[-1] = follow[states[-2]][symbol]
+                elif size:
+                    del states[-size:], starts[1 - size :]
                     parts = _parts(values, size, picks)
                     values[-size:] = [parts if action is None else action(parts, starts[-1], end)]
-                states.append(follow[states[-1]][symbol])
+                    states.append(follow[states[-1]][symbol])
+                else:
+                    values.append(action([], start, start) if action is not None else [])
+                    starts.append(start)
+                    states.append(follow[states[-1]][symbol])
                 if states[-1] == last:
                     break
             else:
