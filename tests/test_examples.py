@@ -50,6 +50,13 @@ def test_the_rules_of_an_example_check_without_an_error(folder: Path, capsys: py
     assert main(["check", str(folder)]) == 0
 
 
+@pytest.mark.parametrize("folder", [f for f in EXAMPLES if (f / "tests.push").exists()], ids=lambda folder: folder.name)
+def test_the_tests_of_an_example_pass_and_reach_all_of_its_rules(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["test", str(folder), "--coverage-min", "100"]) == 0, capsys.readouterr().out
+
+
 def test_there_are_at_least_four_examples_under_two_megabytes() -> None:
     sizes = [sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) for folder in EXAMPLES]
 

@@ -399,6 +399,8 @@ ALWAYS = {"for", "to", "during", "take", "push"}
             {"keep back", "at least", "hide below", "preorder: opened", "preorder: kept", "preorder: closed",
              "preorder: ship in"},
         ),
+        # open, and no more available than opens it: nothing had to be kept
+        ("5 units, 5 units", {"keep back", "at least", "hide below", "preorder: opened", "preorder: ship in"}),
         ("9_000 units, 8_990 units", {"keep back", "at most", "below: not cut"}),
     ],
 )  # fmt: skip
@@ -432,7 +434,7 @@ def rule_and_test(rule: str, facts: str) -> str:
         ("for everything\nto a, b\ntake kl\nbelow 9 units only a", 'stock "S" in kl 3 units', "below below"),
         ("for everything\nto a, b\ntake kl\nsplit a 50%, b 50%", 'stock "S" in kl 3 units', "split"),
         ("for everything\nto a\npush exactly 3 units", "", "push exactly"),
-        ("for everything\nto a\ntake kl\nat most 2 units", 'stock "S" in kl untracked', ""),
+        ("for everything\nto a\ntake kl\npush 50%\nat least 2 units", 'stock "S" in kl untracked', ""),
         (
             "for everything\nto a\ntake kl\nabove 2 units every 1 hour",
             'live "S" on a 9 units pushed 30 minutes ago\nstock "S" in kl 3 units',
