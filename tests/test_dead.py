@@ -211,13 +211,13 @@ def tables(shop: Shop) -> dict[str, bytes]:
     }
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rule_texts(), st.integers(0, 10**6))
 def test_what_is_said_of_a_statement_holds_for_any_stock(text: str, seed: int) -> None:
     for one in said_of(text):
         if one.code in HOLDS:
             event(one.code)
-            for shop in shops(seed, 40):
+            for shop in shops(seed, 20):
                 assert HOLDS[one.code](text, one.message, shop), (one.message, shop)
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from pushdsl.overlap import Selection, certainly_left, is_within
 from pushdsl.rivals import Claim, Window
@@ -124,6 +125,7 @@ class _Stores:
     def __init__(self, claims: Sequence[Claim]) -> None:
         self._naming: dict[tuple[str, str], list[Claim]] = defaultdict(list)
         self._wide: dict[str, list[Claim]] = defaultdict(list)
+        self._wide_at: dict[tuple[str, datetime], list[Claim]] = {}
         for claim in claims:
             narrow = _is_narrow(claim.selection)
             for store in claim.stores:
@@ -134,8 +136,10 @@ class _Stores:
 
     def open_near(self, claim: Claim, store: str, at: datetime) -> Iterator[Selection]:
         """Each once, what the other claims that are open then select, but for those that name none of its SKUs."""
-        near = [other for sku in claim.selection.named for other in self._naming.get((store, sku), ())]
-        return _open((*self._wide[store], *near), claim, at)
+        if (store, at) not in self._wide_at:  # campaigns mostly close together
+            self._wide_at[store, at] = [other for other in self._wide[store] if _is_open(other, at)]
+        near = (other for sku in claim.selection.named for other in self._naming.get((store, sku), ()))
+        return _open(chain(self._wide_at[store, at], near), claim, at)
 
     def open_naming(self, sku: str, store: str, claim: Claim, at: datetime) -> Iterator[Selection]:
         return _open(self._naming.get((store, sku), ()), claim, at)
@@ -144,6 +148,10 @@ class _Stores:
 def _open(claims: Iterable[Claim], but: Claim, at: datetime) -> Iterator[Selection]:
     found: dict[int, Selection] = {}
     for claim in claims:
-        if claim is not but and (claim.window is None or claim.window[0] <= at < claim.window[1]):
+        if claim is not but and _is_open(claim, at):
             found[id(claim.selection)] = claim.selection
     return iter(found.values())
+
+
+def _is_open(claim: Claim, at: datetime) -> bool:
+    return claim.window is None or claim.window[0] <= at < claim.window[1]
