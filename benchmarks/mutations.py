@@ -152,7 +152,11 @@ class Checking:
             place.mkdir(exist_ok=True)
         file = place / Path(base.name).name
         file.write_text(text, "utf-8", newline="")
-        return self.errors_of(load([file]))
+        try:
+            return self.errors_of(load([file]))
+        finally:
+            # another file of the folder may use this one
+            file.write_text(base.text, "utf-8", newline="")
 
     def errors_of(self, loaded: Loaded) -> tuple[Diagnostic, ...]:
         return _only_errors(diagnose(loaded, self.platforms)[1])
