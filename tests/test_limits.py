@@ -10,6 +10,7 @@ import pytest
 from pushdsl.checker import diagnose
 from pushdsl.cli import main
 from pushdsl.errors import Diagnostic, SettingsError
+from pushdsl.grammar import parser
 from pushdsl.limits import PRESETS, UNLIMITED, LimitsProfile
 from pushdsl.loader import load
 from pushdsl.settings import read_settings
@@ -96,6 +97,22 @@ def test_a_store_on_tokopedia_is_refused_by_name_and_nothing_else_is_said_of_it(
     assert said.code == "PUSH114"
     assert said.message == "`toko` is on `tokopedia`, which the limits profile `free` does not allow"
     assert [said.code for said in refused(tmp_path, text, VIP)] == ["PUSH105"]
+
+
+def test_an_unknown_edition_names_those_that_are_known_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rules.push"
+    path.write_text("push edition 4\nwarehouse kl\n", "utf-8")
+    assert [said.help for said in load([path]).diagnostics] == [
+        "this pushdsl reads edition 1; a newer one may read more"
+    ]
+
+    monkeypatch.setattr(parser, "EDITIONS", (3, 2, 1))
+
+    [said] = load([path]).diagnostics
+    assert said.message == "edition 4 of the language is not known here"
+    assert said.help == "this pushdsl reads editions 3, 2 and 1; a newer one may read more"
 
 
 # ---- settings ---------------------------------------------------------------------------------------

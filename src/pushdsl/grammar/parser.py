@@ -66,6 +66,10 @@ CODES: dict[str, str] = {
 }
 
 EDITION: Final = 1
+"""What a file that names none is read as."""
+
+EDITIONS: tuple[int, ...] = (1,)
+"""All that are known here, the newest first."""
 
 # Above this length the collector is paused: it would spend as much time again on a tree that only grows.
 _MANY_CHARACTERS = 100_000
@@ -407,9 +411,11 @@ def _about_edition(file: File, tokens: Tokens, said: list[Diagnostic]) -> tuple[
     editions = [declaration for declaration in file.declarations if isinstance(declaration, Edition)]
     source = file.source
     for edition in editions:
-        if edition.number != EDITION:
+        if edition.number not in EDITIONS:
             message = f"edition {edition.number} of the language is not known here"
-            help = f"this pushdsl reads edition {EDITION}; a newer one may read more"
+            *others, last = map(str, EDITIONS)
+            known = f"editions {', '.join(others)} and {last}" if others else f"edition {last}"
+            help = f"this pushdsl reads {known}; a newer one may read more"
             return (Diagnostic("PUSH038", message, edition.span, help),)
     first = int(tokens.kinds[0] == "_NL")
     if not editions and tokens.kinds[first] != "push":
