@@ -597,6 +597,11 @@ def test_a_results_file_that_cannot_be_written_is_said(shop: Path, capsys: pytes
     assert "error: cannot write `nowhere/out.xml`" in capsys.readouterr().err
 
 
+def test_watching_is_for_reading(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "--watch", "--json"]) == 1
+    assert capsys.readouterr().err.startswith("error: `--watch` is for reading, and `--json` is for a program\n")
+
+
 def test_watching_runs_again_after_every_change(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shop.parent / "list.csv").write_text("sku\nA\n", "utf-8")
     listed = 'rule "L" {\nfor from "list.csv"\nto shopee_my\ntake kl\n}\n'

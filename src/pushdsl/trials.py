@@ -22,10 +22,11 @@ from pushdsl.why import units
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One tick: what each cell showed before it, and its plan."""
+    """One tick: what each cell showed before it, its facts, and their plan."""
 
     at: datetime
     live: Mapping[CellKey, Live]
+    facts: Facts
     plan: Plan
 
     def explained(self) -> Iterator[Explanation]:
@@ -64,14 +65,16 @@ class Trial:
 
 def run(rules: CheckedRules, limits: Mapping[str, Limits], test: CheckedTest) -> Trial:
     """Plays one test of these rules. `limits` has every store of the rules by name."""
-    columns = tuple(_columns(rules, limits, test))
+    touching = _narrowed(rules, test)
+    unchanging = _unchanging(test, sorted({store for rule in rules.rules for store in rule.stores}))
+    columns = tuple(_columns(touching, unchanging, limits, test))
     cells = [{cell.key: (row, cell) for row, cell in enumerate(column.plan.cells)} for column in columns]
     failures = [
         failure
         for expectation in test.expectations
         for number, (column, of_column) in enumerate(zip(columns, cells, strict=True))
         if number < len(expectation.series)
-        and (failure := _failure(expectation, number, column, of_column.get(expectation.cell), rules, limits))
+        and (failure := _failure(expectation, number, column, of_column.get(expectation.cell), touching, limits))
     ]
     return Trial(test, columns, tuple(failures))
 
@@ -79,15 +82,15 @@ def run(rules: CheckedRules, limits: Mapping[str, Limits], test: CheckedTest) ->
 # ---- playing ----------------------------------------------------------------------------------------
 
 
-def _columns(rules: CheckedRules, limits: Mapping[str, Limits], test: CheckedTest) -> Iterator[Column]:
+def _columns(
+    rules: CheckedRules, unchanging: Facts, limits: Mapping[str, Limits], test: CheckedTest
+) -> Iterator[Column]:
     live: Mapping[CellKey, Live] = test.live
-    unchanging = _unchanging(test, sorted({store for rule in rules.rules for store in rule.stores}))
-    touching = _narrowed(rules, test)
     for number in range(test.columns):
         at = test.start + timedelta(seconds=test.tick_seconds * number)
         facts = replace(unchanging, stock=_stock(test, unchanging, number), live=_live(unchanging, live))
-        planned = plan(touching, facts, limits, at)
-        yield Column(at, live, planned)
+        planned = plan(rules, facts, limits, at)
+        yield Column(at, live, facts, planned)
         live = _shown_after(planned.cells, live, at)
 
 
@@ -222,7 +225,7 @@ def _failure(
     if cell is not None:
         right, got = _compared(expectation.kind, wanted, cell, limits[cell.store].preorder)
     else:
-        without_rule, got = _without_cell(expectation.cell, column.plan, rules)
+        without_rule, got = _without_cell(expectation.cell, column, rules, limits)
         right = without_rule and expectation.kind == "no rule"
     if right:
         return None
@@ -271,15 +274,24 @@ def expected_text(kind: str, value: int | bool | str) -> str:
             return "no rule"
 
 
-def _without_cell(key: CellKey, planned: Plan, rules: CheckedRules) -> tuple[bool, str]:
+def _without_cell(key: CellKey, column: Column, rules: CheckedRules, limits: Mapping[str, Limits]) -> tuple[bool, str]:
     """Whether no rule has the listing, and why there is no such cell."""
-    if not any(key.store in rule.stores for rule in rules.rules):
+    if key.store not in column.facts.stores:
         return True, f"no rule sends to `{key.store}`"
-    said = {p.code: p.message for p in planned.problems if (p.store, p.store_sku) == (key.store, key.store_sku)}
+    of_listing = (key.store, key.store_sku)
+    said = {p.code: p.message for p in column.plan.problems if (p.store, p.store_sku) == of_listing}
     if "PUSH502" in said:
         return True, "the listing is off"
     if "PUSH500" in said:
-        return True, "no rule"
-    return False, said.get("PUSH503", f"no warehouse of the rule feeds `{key.location}`").removesuffix(
-        ", so not pushed"
-    )
+        return True, "".join(["no rule", *_out_of_window(key, column, rules, limits)])
+    unfed = f"no warehouse of the rule feeds `{key.location}`"
+    return False, said.get("PUSH503", unfed).removesuffix(", so not pushed")
+
+
+def _out_of_window(key: CellKey, column: Column, rules: CheckedRules, limits: Mapping[str, Limits]) -> Iterator[str]:
+    """The rules that would have the cell at another time: a plan at the start of their windows tells."""
+    for rule in rules.rules:
+        if rule.window is not None and not rule.disabled and key.store in rule.stores:
+            then = plan(rules, column.facts, limits, rule.window[0])
+            if any(cell.key == key and cell.rule == rule.name for cell in then.cells):
+                yield f", `{rule.name}` is out of its window"

@@ -34,6 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.watch and args.json:
+        raise PushdslError("`--watch` is for reading, and `--json` is for a program", "leave one of the two out")
     if args.watch:
         return watch(args, lambda: time.sleep(BETWEEN_LOOKS_SECONDS))
     return run_once(args)
