@@ -52,7 +52,7 @@ def load(paths: Sequence[Path], unsaved: Mapping[Path, bytes] | None = None) -> 
 
     `unsaved` has the content of rule files, by real path, that are not read from the disk.
     """
-    roots = _rule_files(paths)
+    roots = rule_files(paths)
     loading = _Loading(project_folder(paths), unsaved or {})
     loading.read_files(roots)
     loading.find_circles()
@@ -77,7 +77,7 @@ def project_folder(paths: Sequence[Path]) -> Path:
     return folder
 
 
-def _rule_files(paths: Sequence[Path]) -> list[Path]:
+def rule_files(paths: Sequence[Path]) -> list[Path]:
     """The files that `paths` stand for: themselves, or all `*.push` below a folder, hidden ones left out."""
     if not paths:
         raise PushdslError("no rule files were given", "name a `.push` file or a folder that holds some")
@@ -302,4 +302,4 @@ def _sha256(folder: Path, contents: Mapping[Path, bytes]) -> str:
     return digest.hexdigest()
 
 
-__all__ = ["CODES", "Loaded", "load", "project_folder"]
+__all__ = ["CODES", "Loaded", "load", "project_folder", "rule_files"]

@@ -13,6 +13,7 @@ from pushdsl.errors import FactsError, PushdslError, RuleError
 COMMANDS = {
     "init": "write a small project that plans at once",
     "check": "check rule files and show every error",
+    "fmt": "write rule files in the one style",
     "test": "run the tests in rule files",
     "plan": "show what every store shall show, and why",
     "diff": "show what a rule change does to today's facts",
