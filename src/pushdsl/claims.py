@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pushdsl.model import Integers
 
 NO_RULE, CONTESTED = -1, -2
+
+MOST_COMPARED = 100
+"""So many SKUs that the facts lack are compared with those that they have; more are a list of other SKUs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,14 @@ def claim(rules: CheckedRules, facts: Facts, at: datetime) -> Claims:
     index = _ListingsBySku.of(facts)
     rows, claimants = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     problems: list[PlanProblem] = []
+    nearest = _Nearest(facts)
     for number, rule in enumerate(rules.rules):
         if rule.disabled or not _in_window(rule, at):
             continue
         claimed = index.rows_of(_select(rule.skus, facts, index), rule.stores)
         rows.append(claimed)
         claimants.append(np.full(len(claimed), number, np.int64))
-        problems.extend(_missing_names(rule, facts))
+        problems.extend(_missing_names(rule, facts, nearest))
     owner, contested = _settle(np.concatenate(rows), np.concatenate(claimants), rules.rules, len(facts.listings.sku))
     problems.extend(_left_at_close(rules, facts, at, owner, index))
     return Claims(owner, contested, tuple(dict.fromkeys(problems)))
@@ -222,15 +226,14 @@ def _undefeated(rivals: Sequence[int], rules: Sequence[CheckedRule]) -> list[int
     return [r for r in rivals if rules[r].name not in beaten]
 
 
-def _missing_names(rule: CheckedRule, facts: Facts) -> Iterable[PlanProblem]:
+def _missing_names(rule: CheckedRule, facts: Facts, nearest: _Nearest) -> Iterable[PlanProblem]:
     """Literal SKUs, categories, brands and tags that the facts do not have, with the nearest that they do."""
     for term in _terms(rule.skus):
         match term.kind:
             case "exact":
                 for sku in term.values:
                     if sku not in facts.sku_index:
-                        near = get_close_matches(sku, _neighbours(sku, facts.skus), n=1)
-                        yield _missing("PUSH505", "SKU", sku, near, term, rule)
+                        yield _missing("PUSH505", "SKU", sku, nearest.sku(sku), term, rule)
             case "category" | "brand" | "tag" as kind:
                 known = {"category": facts.categories, "brand": facts.brands, "tag": facts.tags}[kind]
                 if term.values[0] not in known:
@@ -245,10 +248,27 @@ def _missing(code: str, kind: str, name: str, near: Sequence[str], term: SkuTerm
     return PlanProblem(code, f"no {kind} `{name}` in the facts (rule `{rule.name}`, {term.span}){hint}")
 
 
-def _neighbours(sku: str, skus: Sequence[str]) -> Sequence[str]:
-    """SKUs around the place where this one would stand: comparing with all of a million would take seconds."""
-    at = bisect_left(skus, sku)
-    return skus[max(0, at - 500) : at + 500]
+class _Nearest:
+    """The SKU of the facts that a missing one probably means: written otherwise, or nearly the same."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._skus = facts.skus
+        self._compared = 0
+
+    def sku(self, sku: str) -> Sequence[str]:
+        if (twin := self._by_small_letters.get(sku.casefold())) is not None:
+            return [twin]
+        self._compared += 1
+        return get_close_matches(sku, self._neighbours(sku), n=1) if self._compared <= MOST_COMPARED else []
+
+    @cached_property
+    def _by_small_letters(self) -> Mapping[str, str]:
+        return {sku.casefold(): sku for sku in reversed(self._skus)}
+
+    def _neighbours(self, sku: str) -> Sequence[str]:
+        """SKUs around the place where this one would stand: comparing with all of a million would take seconds."""
+        at = bisect_left(self._skus, sku)
+        return self._skus[max(0, at - 500) : at + 500]
 
 
 def _terms(skus: SkuSet) -> Iterable[SkuTerm]:
