@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conformance_runner import Case, all_cases, alternatives_used, grammar_alternatives, is_error, run
+from pushdsl import trials
+from pushdsl.checker import check
+from pushdsl.loader import load
+from tests.conformance_runner import (
+    Case,
+    Installed,
+    all_cases,
+    alternatives_used,
+    grammar_alternatives,
+    is_error,
+    run,
+    write_files,
+)
 from tests.reference import evaluate
 
 CASES = all_cases()
 PLANS = [case for case in CASES if "plan" in case.instructions]
+WITH_TESTS = [case for case in PLANS if b"\ntest " in case.files["rules.push"]]
 
 # The rows of the required behaviours and the decisions on their ambiguities that are about what rules mean. The others
 # are about when pushes happen, their records, and other parts of a shop.
@@ -27,6 +42,14 @@ def test_case(case: Case) -> None:
 @pytest.mark.parametrize("case", PLANS, ids=lambda case: case.name)
 def test_the_reference_agrees(case: Case) -> None:
     assert evaluate(case.files, case.platforms, case.at) == case.expected("plan")
+
+
+@pytest.mark.parametrize("case", WITH_TESTS, ids=lambda case: case.name)
+def test_the_tests_in_a_case_hold(case: Case, tmp_path: Path) -> None:
+    rules = check(load([write_files(case, tmp_path)]), Installed(case.platforms))
+    limits: dict[str, Any] = {store.name: case.platforms[store.platform] for store in rules.stores.values()}
+
+    assert [failure for test in rules.tests for failure in trials.run(rules, limits, test).failures] == []
 
 
 def test_there_are_500_cases_and_a_third_of_them_are_errors() -> None:
