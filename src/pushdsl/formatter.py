@@ -10,7 +10,7 @@ from typing import TypeVar
 from pushdsl.errors import PushdslError, RuleError
 from pushdsl.grammar import nodes as n
 from pushdsl.grammar.comments import comments
-from pushdsl.grammar.parser import parse
+from pushdsl.grammar.parser import collector_paused, parse
 from pushdsl.grammar.printer import print_file
 from pushdsl.source import SourceText
 
@@ -23,10 +23,11 @@ def format_text(source: SourceText) -> str:
     Raises `RuleError` where it cannot be read, and plain `PushdslError` where the result would mean something else,
     lack a comment, or change when it is formatted again.
     """
-    file = _parsed(source)
-    text = print_file(file)
-    if text != source.text:
-        _hold(file, SourceText(source.name, text))
+    with collector_paused(source):
+        file = _parsed(source)
+        text = print_file(file)
+        if text != source.text:
+            _hold(file, SourceText(source.name, text))
     return text
 
 

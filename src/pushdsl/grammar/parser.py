@@ -26,7 +26,7 @@ from pushdsl.grammar.table import Table, load_table
 from pushdsl.grammar.tokens import DECLARATIONS, MAX_ERRORS, Tokens, tokenize
 from pushdsl.source import SourceText, Span
 
-__all__ = ["CODES", "EDITION", "MAX_BYTES", "MAX_ERRORS", "parse", "read_source"]
+__all__ = ["CODES", "EDITION", "MAX_BYTES", "MAX_ERRORS", "collector_paused", "parse", "read_source"]
 
 CODES: dict[str, str] = {
     "PUSH001": "the file is not UTF-8",
@@ -71,7 +71,7 @@ EDITION: Final = 1
 EDITIONS: tuple[int, ...] = (1,)
 """All that are known here, the newest first."""
 
-# Above this length the collector is paused: it would spend as much time again on a tree that only grows.
+# Above this length the collector is paused.
 _MANY_CHARACTERS = 100_000
 
 _GRAMMAR = Path(__file__).with_name("push.lark")
@@ -94,7 +94,7 @@ def parse(source: SourceText) -> tuple[File, tuple[Diagnostic, ...]]:
     if len(source.text) > MAX_BYTES:
         return File(source, ()), (too_large(source),)
     table = _table()
-    with _collector_paused(len(source.text) > _MANY_CHARACTERS):
+    with collector_paused(source):
         text, tokens, said = tokenize(source, table.words)
         builder = Builder(source, text, said)
         file = _Parsing(table, tokens, builder).read()
@@ -111,8 +111,9 @@ def parse(source: SourceText) -> tuple[File, tuple[Diagnostic, ...]]:
 
 
 @contextmanager
-def _collector_paused(pause: bool) -> Iterator[None]:
-    if not (pause and gc.isenabled()):
+def collector_paused(source: SourceText) -> Iterator[None]:
+    """For a long source: there the collector would spend as much time again on trees that only grow."""
+    if len(source.text) <= _MANY_CHARACTERS or not gc.isenabled():
         yield
         return
     gc.disable()
