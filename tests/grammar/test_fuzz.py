@@ -81,6 +81,13 @@ def test_any_text_is_parsed_checked_and_printed(text: str) -> None:
         assert "\n" not in found.message + found.help
 
 
+def test_a_comment_beside_a_comma_that_was_mended_is_printed() -> None:
+    file, said = parse(SourceText("rules.push", "push edition 1\ngroup g = a， b # both\n"))
+
+    assert [found.code for found in said] == ["PUSH008"]
+    assert print_file(file) == "push edition 1\n\ngroup g = a, b  # both\n"
+
+
 @settings(max_examples=80, deadline=None)
 @given(TEXTS)
 def test_a_fix_lies_in_the_text_and_what_it_makes_can_be_parsed(text: str) -> None:

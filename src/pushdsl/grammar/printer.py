@@ -151,13 +151,14 @@ class _Page:
         only the author knows which of several words on a line a comment is about. `keep` says so beforehand.
         """
         if keep or self.next < end or self.is_beside(last):
-            breaks = [
-                self._break(mark.end(), end, indent + _CONTINUED)
-                for mark in _MARKS.finditer(self.text, start, end)
-                if mark[1]
-            ]
+            marks = [mark.end() for mark in _MARKS.finditer(self.text, start, end) if mark[1]]
+            pieces = _pieces(words)
+            breaks: list[_Break | None] = [None] * (len(pieces) - 1)
+            if len(marks) == len(breaks):
+                # in a text with errors they may differ: a full-width comma was read as the plain one that is printed
+                breaks = [self._break(mark, end, indent + _CONTINUED) for mark in marks]
             self.last = max(end, last)
-            return _broken(_pieces(words), breaks, indent, self.comment_beside(last))
+            return _broken(pieces, breaks, indent, self.comment_beside(last))
         self.last = max(end, last)
         line = f"{indent}{words}"
         if len(line) <= WIDTH or "," not in line:
