@@ -112,7 +112,8 @@ def _left_by(claim: Claim, others: list[Selection], store: str, stores: _Stores)
         if words is None or not words.startswith("SKU `"):
             return words
         # a SKU that a glob gave may be one that a rule names
-        naming = list(stores.open_naming(words[5:-1], store, claim, claim.window[1]))
+        found = stores.open_naming(words[5:-1], store, claim, claim.window[1])
+        naming = [selection for selection in found if all(selection is not other for other in others)]
         if not naming:
             return words
         others += naming
