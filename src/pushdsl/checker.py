@@ -1,8 +1,8 @@
 """Loaded rule files in; rules that may be planned out, or everything that is wrong with them.
 
-What it says about names is in `names`, about stores in `shops`, about one rule in `ruling`, about its statements without
-effect in `dead`, about SKUs in `spelling`, about limits in `limits`; here it is put together, with what only shows between
-rules: who overrides whom, which match the same listing (`rivals`), and what nobody has (`coverage`).
+What it says about names is in `names`, about stores in `shops`, about one rule in `ruling`, about statements without
+effect in `dead`, about SKUs in `spelling`, about limits in `limits`. Here it is put together, with what only shows
+between rules: who overrides whom, which match the same listing (`rivals`), and what nobody has (`coverage`).
 """
 
 from __future__ import annotations
