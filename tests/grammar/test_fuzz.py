@@ -85,7 +85,7 @@ def test_a_comment_beside_a_comma_that_was_mended_is_printed() -> None:
     file, said = parse(SourceText("rules.push", "push edition 1\ngroup g = a， b # both\n"))
 
     assert [found.code for found in said] == ["PUSH008"]
-    assert print_file(file) == "push edition 1\n\ngroup g = a, b  # both\n"
+    assert print_file(file) == "push edition 1\n\ngroup g = a, b   # both\n"
 
 
 @settings(max_examples=80, deadline=None)
