@@ -124,7 +124,7 @@ def _print_newest_records(project: Project) -> None:
 def _farewell(folder: Path, pushed: bool) -> Iterator[str]:
     if not pushed:
         yield "Nothing to push: every store shows what the rules say."
-    yield "Next:"
+    yield from ("", "Next:")
     yield f"  pushdsl records --rules {folder}            what was pushed, and how it ended"
     yield f"  pushdsl explain STORE STORE_SKU {folder}    how one quantity comes about"
     again = "pushdsl demo" if folder == FOLDER else f"pushdsl demo {folder}"
