@@ -25,6 +25,8 @@ from pushdsl.plugins.manager import InstalledPlatforms
 from pushdsl.plugins.platform import Capabilities
 from pushdsl.recorder import KINDS
 from pushdsl.rules import CheckedRules
+from pushdsl.trial_coverage import EDGES, Part, covered
+from pushdsl.trials import Trial, run
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -138,12 +140,86 @@ def test_an_example_of_the_language_has_only_remarks_that_its_text_names(block: 
     assert [f"{d.code} {d.span}: {d.message}" for d in diagnostics if d.code not in named] == []
 
 
+# ---- the language, statement by statement -----------------------------------------------------------
+
+LANGUAGE = ROOT / "docs" / "language.md"
+
+# Every construct, with the heading under which a reader looks for it by its first words.
+HEADINGS: Mapping[type, str] = {
+    nodes.Edition: "`push edition`",
+    nodes.Use: "`use`",
+    nodes.Warehouse: "`warehouse`",
+    nodes.Store: "`store`",
+    nodes.Group: "`group`",
+    nodes.Skus: "`skus`",
+    nodes.Let: "`let`",
+    nodes.Rule: "`rule`",
+    nodes.Test: "Tests",
+    nodes.ExactSku: '`"BTY-0001"`: one SKU',
+    nodes.Like: "`like`",
+    nodes.Category: "`category`, `brand`, `tag`",
+    nodes.Brand: "`category`, `brand`, `tag`",
+    nodes.Tag: "`category`, `brand`, `tag`",
+    nodes.ListedOn: "`listed on`",
+    nodes.FromFile: "`from`",
+    nodes.NamedSkus: "A named set",
+    nodes.Everything: "`everything`",
+    nodes.Account: "`account`",
+    nodes.Region: "`region`",
+    nodes.Choice: "`choice`",
+    nodes.LocationMapping: "`location`",
+    nodes.For: "`for`",
+    nodes.To: "`to`",
+    nodes.During: "`during`",
+    nodes.Take: "`take`",
+    nodes.KeepBack: "`keep back`",
+    nodes.Push: "`push`",
+    nodes.PushExactly: "`push exactly`",
+    nodes.Split: "`split`",
+    nodes.AtMost: "`at most`",
+    nodes.AtLeast: "`at least`",
+    nodes.HideBelow: "`hide below`",
+    nodes.Below: "`below … only`",
+    nodes.Preorder: "`preorder`",
+    nodes.OpenAt: "`open at`",
+    nodes.CloseAbove: "`close above`",
+    nodes.Add: "`add`",
+    nodes.ShipIn: "`ship in`",
+    nodes.IncreaseOnly: "`increase only`",
+    nodes.Above: "`above … every`",
+    nodes.Disabled: "`disabled`",
+    nodes.NeverOversell: "`promise never oversell`",
+    nodes.NeverDecreases: "`promise … never decreases`",
+    nodes.EveryListingHasARule: "`promise every listing has a rule`",
+    nodes.ShowsAtMost: "`promise … shows at most`",
+    nodes.StockSeries: "`stock`",
+    nodes.StockUntracked: "`stock … untracked`",
+    nodes.Reserved: "`reserved`",
+    nodes.LiveQuantity: "`live`",
+    nodes.Pack: "`pack`",
+    nodes.PreorderRange: "`range`",
+    nodes.ListingOff: "`listing … off`",
+    nodes.SkuFact: "`category`, `brand`, `tag` of a SKU",
+    nodes.StartAt: "`start at`",
+    nodes.TickEvery: "`tick every`",
+    nodes.ExpectQuantity: "`expect … units`",
+    nodes.ExpectPreorder: "`expect … preorder`",
+    nodes.ExpectShipIn: "`expect … ship in`",
+    nodes.ExpectOutcome: "`expect … pushed`, `unchanged`, `held`, `blocked`",
+    nodes.ExpectNoRule: "`expect … no rule`",
+}
 CONSTRUCTS = [
     construct
-    for union in (nodes.Declaration, nodes.SelectorTerm, nodes.StoreStatement, nodes.RuleStatement)
+    for union in (
+        nodes.Declaration, nodes.SelectorTerm, nodes.StoreStatement, nodes.RuleStatement, nodes.PreorderStatement,
+        nodes.TestFact, nodes.Expectation, nodes.Promise,
+    )
     for construct in get_args(union)
-    if construct is not nodes.Test and construct not in get_args(nodes.Promise)  # accepted and not yet read
-] + list(get_args(nodes.PreorderStatement))
+]  # fmt: skip
+
+
+def heading_of(block: Block) -> str:
+    return block.section.partition("\n")[0].lstrip("# ")
 
 
 def kinds_in(node: object) -> Iterator[type]:
@@ -157,16 +233,149 @@ def kinds_in(node: object) -> Iterator[type]:
                 yield from kinds_in(getattr(node, field.name))
 
 
-def test_the_language_page_has_an_example_of_every_construct(tmp_path: Path) -> None:
-    shown: set[type] = set()
-    for number, block in enumerate(b for b in RULES if b.page.name == "language.md"):
-        folder = tmp_path / str(number)
-        write_files(folder, {b.file: b.text for b in blocks(block.page) if b.file})
-        path = folder / (block.file or "example.push")
-        path.write_text(block.text, "utf-8")
-        shown.update(kind for file in load([path]).files for kind in kinds_in(file.declarations))
+@dataclass(frozen=True)
+class Played:
+    """An example of the language: the constructs in it, its tests as they ran, and what of its rules they reached."""
 
-    assert [construct.__name__ for construct in CONSTRUCTS if construct not in shown] == []
+    block: Block
+    kinds: frozenset[type]
+    trials: tuple[Trial, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.trials) and all(trial.passed for trial in self.trials)
+
+    @property
+    def unreached(self) -> set[str]:
+        return {f"{part.statement} {part.edge}".strip() for part in self.parts if not part.tests}
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> list[Played]:
+    return [play(block, tmp_path_factory.mktemp("example")) for block in RULES if block.page == LANGUAGE]
+
+
+def play(block: Block, folder: Path) -> Played:
+    rules, _ = checked(block, folder)
+    assert rules is not None, block
+    tree = load([folder / (block.file or "example.push")])
+    kinds = frozenset(kind for file in tree.files for kind in kinds_in(file.declarations))
+    ran = tuple(run(rules, limits_of(rules), test) for test in rules.tests)
+    return Played(block, kinds, ran, covered(rules, ran).parts)
+
+
+def test_every_test_of_the_language_page_passes(played: list[Played]) -> None:
+    failed = [
+        f"{example.block} {failure.expectation.cell}, column {failure.column}: {failure.expected}, not {failure.got}"
+        for example in played
+        for trial in example.trials
+        for failure in trial.failures
+    ]
+
+    assert failed == []
+    assert sum(len(example.trials) for example in played) > len(HEADINGS)
+
+
+# What the facts of a test cannot say is shown by tables, and parts are used by the file that says `use`.
+WITHOUT_TESTS = {"shared/warehouses.push", "safety.push", "rules.push"}
+
+
+def test_only_the_examples_that_tests_cannot_express_are_without_one(played: list[Played]) -> None:
+    assert {example.block.file for example in played if not example.trials} == {*WITHOUT_TESTS, ""}
+    assert [heading_of(e.block) for e in played if not e.trials and not e.block.file] == ["Silencing a lint"]
+
+
+def test_every_construct_has_a_heading_and_an_order() -> None:
+    titles = re.findall(r"^#+ (.+)$", without_code(text_of(LANGUAGE)), re.MULTILINE)
+    of_rules = [HEADINGS[construct] for construct in get_args(nodes.RuleStatement)]
+
+    assert set(HEADINGS) == set(CONSTRUCTS)
+    assert [title for title in titles if title in of_rules] == of_rules
+
+
+@pytest.mark.parametrize("construct", CONSTRUCTS, ids=lambda construct: construct.__name__)
+def test_a_construct_is_shown_under_its_heading_by_an_example_whose_tests_pass(
+    construct: type, played: list[Played]
+) -> None:
+    under = [example for example in played if heading_of(example.block) == HEADINGS[construct]]
+
+    assert [str(example.block) for example in under if construct in example.kinds and example.passed] != []
+
+
+# A rule statement, or one way that it can go, as coverage names it; the ways are reached by the section's own tests.
+STATEMENTS = {
+    **{words: words for words in (
+        "for", "to", "during", "take", "keep back", "push", "push exactly", "split", "at most", "at least",
+        "hide below", "preorder", "increase only",
+    )},
+    "below": "below … only",
+    "above": "above … every",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_the_tests_under_a_rule_statement_reach_all_that_it_can_do(statement: str, played: list[Played]) -> None:
+    under = [e for e in played if heading_of(e.block) == f"`{STATEMENTS[statement]}`" and e.trials]
+
+    parts = [part for example in under for part in example.parts if part.statement == statement]
+    assert [part.edge for part in parts if not part.tests] == []
+    assert {part.edge for part in parts} == set(EDGES.get(statement, ("",)))
+
+
+def test_no_rule_statement_of_coverage_is_left_out(played: list[Played]) -> None:
+    assert {part.statement for example in played for part in example.parts} == set(STATEMENTS)
+
+
+def test_the_tests_of_the_language_page_reach_the_rules_beside_them(played: list[Played]) -> None:
+    """Only of pre-order some example may show a part, because its own section shows all."""
+    unreached = {heading_of(e.block): e.unreached for e in played if e.trials}
+
+    assert {statement for found in unreached.values() for statement in found if "preorder" not in statement} == set()
+
+
+def test_the_safety_stock_of_the_language_page_is_what_a_plan_keeps_back(tmp_path: Path) -> None:
+    (block,) = [b for b in RULES if b.file == "safety.push"]
+    table = re.findall(r"^\| (\d+) \| (\d+) \| (\d+) \|$", block.section, re.MULTILINE)
+    stock, listings = ["warehouse,sku,on_hand,safety"], ["store,store_sku,item_id,variant_id,sku"]
+    for number, (on_hand, safety, _) in enumerate(table):
+        stock.append(f"kl,S{number},{on_hand},{safety}")
+        listings.append(f"lazada_my,S{number},1,{number},S{number}")
+    tables = {"stock": stock, "listings": listings}
+    rules, _ = checked(block, tmp_path)
+    assert rules is not None
+    write_files(tmp_path, {f"facts/{name}.csv": "\n".join(lines) + "\n" for name, lines in tables.items()})
+
+    cells = plan(rules, read_facts(tmp_path / "facts", None)[0], limits_of(rules), AT).cells
+
+    assert [int(shows) for *_, shows in table] == [cell.quantity for cell in cells]
+    assert len(table) == 3
+
+
+def contents(text: str) -> str:
+    """What the list of contents shall be: each heading below it, the lower ones further in."""
+    titles = re.findall(r"^##(#*) (.+)$", without_code(text), re.MULTILINE)[1:]
+    return "".join(f"{'  ' * len(depth)}- [{title}](#{anchor_of(title)})\n" for depth, title in titles)
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_contents_of_the_language_page_are_its_headings(pytestconfig: pytest.Config) -> None:
+    """`--snapshot-update` writes them anew."""
+    text = text_of(LANGUAGE)
+    before, after = re.split(r"(?<=^## Contents\n\n)(?:[ ]*- .*\n)*", text, maxsplit=1, flags=re.MULTILINE)
+    if pytestconfig.getoption("update_snapshots"):
+        LANGUAGE.write_text(before + contents(text) + after, "utf-8")
+
+    assert before + contents(text) + after == text_of(LANGUAGE)
+
+
+def test_no_two_headings_of_the_language_page_have_one_anchor() -> None:
+    titles = re.findall(r"^#+ (.+)$", without_code(text_of(LANGUAGE)), re.MULTILINE)
+
+    assert len({anchor_of(title) for title in titles}) == len(titles)
 
 
 def test_the_receipt_of_the_language_page_is_what_explain_prints(
@@ -361,8 +570,11 @@ LINKING = [*PAGES, *ERROR_PAGES, ROOT / "docs" / "errors" / "README.md", ROOT / 
 
 def anchors(page: Path) -> set[str]:
     """The names that GitHub gives the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {anchor_of(heading) for heading in re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)}
+
+
+def anchor_of(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: str(page.relative_to(ROOT)))
