@@ -352,6 +352,12 @@ def test_the_safety_stock_of_the_language_page_is_what_a_plan_keeps_back(tmp_pat
     assert len(table) == 3
 
 
+def test_the_language_page_names_every_code_of_rule_files() -> None:
+    codes = {page.stem for page in ERROR_PAGES if page.stem[4] in "01236"}
+
+    assert codes - set(re.findall(r"PUSH\d{3}", text_of(LANGUAGE))) == set()
+
+
 def contents(text: str) -> str:
     """What the list of contents shall be: each heading below it, the lower ones further in."""
     titles = re.findall(r"^##(#*) (.+)$", without_code(text), re.MULTILINE)[1:]
