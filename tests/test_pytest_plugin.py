@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -172,3 +173,26 @@ def test_which_rule_files_are_collected_is_a_setting(pytester: pytest.Pytester) 
     pytester.makeini("[pytest]\npush_files = test_*.push")
 
     pytester.runpytest().assert_outcomes(passed=1)
+
+
+# ---- the manual's page ------------------------------------------------------------------------------
+
+PAGE = (Path(__file__).parents[1] / "docs" / "pytest.md").read_text("utf-8")
+BLOCKS = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+
+
+def test_what_the_manual_shows_is_what_happens(pytester: pytest.Pytester) -> None:
+    for name, text in BLOCKS.items():
+        path = pytester.path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    pytester.runpytest("--snapshot-update").assert_outcomes(passed=3)
+    (kept,) = pytester.path.rglob("*.plan.txt")
+    assert kept.relative_to(pytester.path) == Path("__snapshots__", "test_plan", "test_the_plan.plan.txt")
+    assert kept.read_text("utf-8") == BLOCKS["snapshot"]
+
+    rules = pytester.path / "rules.push"
+    rules.write_text(BLOCKS["rules.push"].replace("80%", "70%"), "utf-8")
+    told = pytester.runpytest("-k", "test_the_plan", "-vv").stdout.str()
+    assert [line for line in BLOCKS["difference"].splitlines() if line not in told] == []
