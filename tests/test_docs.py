@@ -17,6 +17,7 @@ from pushdsl.checker import diagnose
 from pushdsl.cli import main
 from pushdsl.errors import Diagnostic, PushdslError
 from pushdsl.facts import read_facts
+from pushdsl.formatter import format_text
 from pushdsl.grammar import nodes
 from pushdsl.loader import load
 from pushdsl.model import REASON_TEXTS, Status, Store
@@ -25,6 +26,7 @@ from pushdsl.plugins.manager import InstalledPlatforms
 from pushdsl.plugins.platform import Capabilities
 from pushdsl.recorder import KINDS
 from pushdsl.rules import CheckedRules
+from pushdsl.source import SourceText
 from pushdsl.trial_coverage import EDGES, Part, covered
 from pushdsl.trials import Trial, run
 
@@ -275,6 +277,14 @@ def test_every_test_of_the_language_page_passes(played: list[Played]) -> None:
 
     assert failed == []
     assert sum(len(example.trials) for example in played) > len(HEADINGS)
+
+
+def test_the_examples_of_the_language_page_are_as_the_formatter_writes_them() -> None:
+    """But for blank lines, which would make the page long, and for the section that shows how text may be written."""
+    texts = [b.text for b in RULES if b.page == LANGUAGE and heading_of(b) != "Text and numbers"]
+    formatted = [format_text(SourceText("example.push", text)) for text in texts]
+
+    assert [text.replace("\n\n", "\n") for text in texts] == [text.replace("\n\n", "\n") for text in formatted]
 
 
 # What the facts of a test cannot say is shown by tables, and parts are used by the file that says `use`.
