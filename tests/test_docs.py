@@ -110,7 +110,8 @@ def limits_of(rules: CheckedRules) -> dict[str, Capabilities]:
     return {name: PLATFORMS.capabilities(store) for name, store in rules.stores.items()}
 
 
-RULES = [block for page in PAGES for block in blocks(page) if block.language == "push"]
+# the tutorial's rules have a slip to begin with: test_tutorial plays them in their order
+RULES = [b for page in PAGES if page.name != "tutorial.md" for b in blocks(page) if b.language == "push"]
 
 
 def checked(block: Block, folder: Path) -> tuple[CheckedRules | None, tuple[Diagnostic, ...]]:
