@@ -276,7 +276,7 @@ def _check_split(ruling: Ruling, around: Surroundings) -> None:
             if text not in rule.stores:
                 _not_in_to(name, [text], ruling, around.findings)
         left_out = [store for store in rule.stores if store not in named]
-        if left_out and len(named) == len({share.name.text for share in split.shares}):
+        if left_out and len(named) == len(split.shares):
             message = f"`split` leaves out {listed(left_out)}"
             help = f"give it a share as `{left_out[0]} 10%`, `0%` to send none, or take it out of `to`"
             around.findings.error("PUSH211", message, split.span, help)
