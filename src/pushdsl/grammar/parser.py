@@ -62,7 +62,7 @@ CODES: dict[str, str] = {
     "PUSH038": "an edition that is not known",
     "PUSH039": "`push edition` is not the first statement",
     "PUSH040": "no edition",
-    "PUSH041": "a unit that is shortened",
+    "PUSH041": "a unit that means nothing here",
 }
 
 EDITION: Final = 1

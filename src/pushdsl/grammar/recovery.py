@@ -187,6 +187,13 @@ class _Slip:
             diagnostic = Diagnostic("PUSH021", message, number, f"write {_either(examples)}")
             return Mend(diagnostic, self.position, give_up=True)
         with_unit = number.text + (unit if unit == "%" else f" {unit}")
+        if self.kind == "%" and self.fit((unit, self.next)):
+            # `keep back 5%`: a share is meant, and nothing says of what; no fix is certain
+            span = Span(self.source, number.start, self.end)
+            diagnostic = Diagnostic(
+                "PUSH041", f"`%` is no unit here: {unit} are counted", span, f"write `{brief(with_unit)}`"
+            )
+            return Mend(diagnostic, self.position + 1, ((unit, self.start, self.end),))
         if self.kind == "NAME" and self.fit((unit, "of", self.kind, self.next)):
             # `take 50 kl`
             fix = Fix(number, f"{with_unit} of", f"write `{brief(with_unit)} of`")
