@@ -224,7 +224,8 @@ def test_what_is_no_platform_is_named_with_what_it_lacks() -> None:
     half = SimpleNamespace(name="tiki", contract=(1, 0), settings=SimulatedPlatform.settings, push=1, read=1)
     problem = problem_beside_shopee(FakeEntryPoint("tiki", plugin_of(lambda: [half])))
 
-    assert str(problem) == "pushdsl-tiki: `tiki` is no platform, it lacks `capabilities`, `verify_webhook`, `sandbox`"
+    lacking = "`authorization`, `capabilities`, `locations`, `verify_webhook`, `sandbox`"
+    assert str(problem) == f"pushdsl-tiki: `tiki` is no platform, it lacks {lacking}"
 
 
 def test_a_class_instead_of_an_instance_is_named() -> None:

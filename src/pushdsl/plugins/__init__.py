@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from pushdsl.model import Location, Mode, Store
     from pushdsl.plugins.hookspecs import hookimpl
     from pushdsl.plugins.platform import (
+        Authorization,
         Batch,
         Capabilities,
         CellPush,
         Confirmed,
         Connection,
         Event,
+        Failure,
         Fault,
+        Grant,
         ListingRef,
         NotShown,
         Outcome,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
         Refused,
         RefusedKind,
         Sandbox,
+        ShopLocation,
         Shown,
         Temporary,
         Unauthorized,
@@ -34,13 +38,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Authorization",
     "Batch",
     "Capabilities",
     "CellPush",
     "Confirmed",
     "Connection",
     "Event",
+    "Failure",
     "Fault",
+    "Grant",
     "ListingRef",
     "Location",
     "Mode",
@@ -52,6 +59,7 @@ __all__ = [
     "Refused",
     "RefusedKind",
     "Sandbox",
+    "ShopLocation",
     "Shown",
     "Store",
     "Temporary",

@@ -7,8 +7,8 @@ calls, retries nothing and never sleeps: batching, rate limits, retries and reco
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -208,8 +208,67 @@ Fault = Literal[
     "expired_token",  # answer as if the access token had run out
     "refuse_row",  # refuse the first row of the next call, take the others
     "promotion_lock",  # answer as if the first listing were locked by a promotion
+    "promotion_begins",  # a promotion reserves stock of the first listing just before the next call is worked on
+    "slow",  # do the work and answer only after SLOW_SECONDS
 ]
 """What a sandbox can be told to do to its next calls."""
+
+SLOW_SECONDS = 120.0
+"""Longer than any call is waited for."""
+
+
+Failure = Refused | Temporary | Unauthorized | Unknown
+"""Why a call has no result."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShopLocation:
+    """A warehouse of a store; `name` is what `location "…"` in a rule file calls it."""
+
+    name: str
+    label: str = ""
+    """What the seller calls it."""
+    active: bool = True
+    """Whether stock there can be sold; a rule that maps an inactive one is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an authorisation or a refresh gave: settings of the account that hold from now on.
+
+    `settings` are fields of the platform's `settings` model, such as `access_token`, `refresh_token` and `shop_id`. The
+    core keeps them encrypted and lays them over those of the file; a field that is not named stays as it was. The
+    times are absolute; None where the platform names none.
+    """
+
+    settings: Mapping[str, str] = field(repr=False)
+    access_until: datetime | None = None
+    refresh_until: datetime | None = None
+
+
+@runtime_checkable
+class Authorization(Protocol):
+    """How a seller lets the app into a shop, where the platform works with tokens that run out."""
+
+    app: type[BaseModel]
+    """Credentials and addresses of the app alone; the platform's `settings` model is derived from it."""
+    refresh_ahead: timedelta
+    """How long before the end of an access token the core asks for a new one."""
+
+    def link(self, app: BaseModel, redirect: str, state: str) -> str:
+        """Where the seller agrees; the shop then calls `redirect`, with `state` among its parameters."""
+
+    async def exchange(
+        self, app: BaseModel, answer: Mapping[str, str], http: aiohttp.ClientSession, now: Callable[[], datetime]
+    ) -> Grant | Failure:
+        """Turns the parameters of the call to `redirect` into tokens. The code in them is good for one time."""
+
+    async def refresh(self, connection: Connection) -> Grant | Failure:
+        """New tokens for those in the settings, asked for once. The core never asks twice at the same time.
+
+        Unauthorized("reauthorize") where only the seller can help, so too where the settings have no refresh token;
+        Unknown where the answer was lost: the old refresh token may be used up.
+        """
 
 
 @runtime_checkable
@@ -220,7 +279,9 @@ class Sandbox(Protocol):
     """
 
     calls: int
-    """Calls answered so far, faults included."""
+    """Calls to push or read stock so far, faults included."""
+    refreshes: int
+    """Tokens that were refreshed so far."""
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listens and returns the base URL; port 0 picks a free one."""
@@ -242,6 +303,15 @@ class Sandbox(Protocol):
     def fail(self, fault: Fault, times: int = 1) -> None:
         """Lets the next `times` stock calls fail this way; calls of several kinds queue up."""
 
+    def expire_tokens(self, store: str) -> None:
+        """Ends the access token of this shop now: only a refresh or a new authorisation helps."""
+
+    def sell(self, store: str, store_sku: str, pieces: int, url: str) -> Sequence[WebhookRequest]:
+        """An order for one listing: what it shows falls, and the messages about it that the platform sends to `url`.
+
+        Raises ValueError where it shows fewer pieces. Empty where the platform sends no messages.
+        """
+
 
 @runtime_checkable
 class Platform(Protocol):
@@ -253,6 +323,8 @@ class Platform(Protocol):
     """The version of this contract that the platform was written for."""
     settings: type[BaseModel]
     """Credentials and addresses of one account; secrets are `SecretStr`. Unknown keys are an error."""
+    authorization: Authorization | None
+    """How tokens come and are renewed; None where the credentials of the settings do not run out."""
 
     def capabilities(self, store: Store) -> Capabilities:
         """Limits of this store; needs no credentials and no network."""
@@ -262,6 +334,9 @@ class Platform(Protocol):
 
     async def read(self, query: Query) -> ReadResult:
         """What the store shows for the listings, at every location of each."""
+
+    async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
+        """The store's warehouses as the platform lists them; empty where it has only one that is not named."""
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         """Events of a message whose signature is right over its raw bytes; None where it is not."""

@@ -19,11 +19,14 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from pushdsl.model import QUANTITY_MAX, Store
 from pushdsl.plugins.hookspecs import hookimpl
 from pushdsl.plugins.platform import (
+    Authorization,
     Batch,
     Capabilities,
     CellPush,
     Confirmed,
+    Connection,
     Event,
+    Failure,
     Fault,
     ListingRef,
     NotShown,
@@ -33,6 +36,7 @@ from pushdsl.plugins.platform import (
     ReadResult,
     Refused,
     Sandbox,
+    ShopLocation,
     Shown,
     Temporary,
     Unauthorized,
@@ -67,6 +71,7 @@ class SimulatedPlatform:
     name = "simulated"
     contract = (1, 0)
     settings: type[BaseModel] = SimulatedSettings
+    authorization: Authorization | None = None
 
     def __init__(self) -> None:
         self._shops: dict[str, Shop] = {}
@@ -89,6 +94,10 @@ class SimulatedPlatform:
     async def read(self, query: Query) -> ReadResult:
         settings = _settings_of(query.connection.settings)
         return self._shop(query.connection.store, settings).show(query.listings, settings)
+
+    async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
+        settings = _settings_of(connection.settings)
+        return self._shop(connection.store, settings).locations(settings)
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         """Messages are `{"id", "kind", "listings": [[store_sku, item_id, variant_id]]}`, signed with the token."""
@@ -121,8 +130,10 @@ class Shop:
             return [refusal for _ in cells]
         fault = self._next_fault()
         failure = FAILED_CALLS.get(fault)
-        if failure is not None and fault != "drop_after":
+        if failure is not None and fault not in ("drop_after", "slow"):
             return [failure for _ in cells]
+        if fault == "promotion_begins":
+            self._reserve(cells[0])
         strict = settings.strict or self.sandbox is not None
         outcomes = [_row_fault(fault, cell, cells[0]) or self._take_cell(cell, strict) for cell in cells]
         return outcomes if failure is None else [failure for _ in cells]
@@ -133,6 +144,11 @@ class Shop:
             return [NotShown(listing.store_sku, failure) for listing in listings]
         return [answer for listing in listings for answer in self._show_listing(listing)]
 
+    def locations(self, settings: SimulatedSettings) -> list[ShopLocation] | Temporary | Unauthorized:
+        failure = self._turned_away(settings)
+        names = {name for locations in self.shown.values() for name in locations if name}
+        return failure or [ShopLocation(name) for name in sorted(names)]
+
     def _turned_away(self, settings: SimulatedSettings) -> Temporary | Unauthorized | None:
         """What is said to every call while the shop is closed or the caller is not let in."""
         if self.sandbox is not None and not self.sandbox.running:
@@ -140,6 +156,11 @@ class Shop:
         if self.token is not None and self.token != settings.token:
             return Unauthorized("reauthorize", "the shop does not know this token")
         return None
+
+    def _reserve(self, cell: CellPush) -> None:
+        """A promotion begins: it holds a piece of what the listing shows, which is then not for sale outside of it."""
+        for name, shown in self.shown.get(cell.store_sku, {}).items():
+            self.shown[cell.store_sku][name] = replace(shown, reserved=1)
 
     def _next_fault(self) -> Fault | None:
         return self.sandbox.next_fault() if self.sandbox is not None else None
@@ -169,9 +190,11 @@ class SimulatedSandbox:
 
     def __init__(self, shops: dict[str, Shop], name: str) -> None:
         self.calls = 0
+        self.refreshes = 0
         self.running = False
         self._shops = shops
         self._name = name
+        self._orders = count(1)
         self._faults: deque[Fault] = deque()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -198,6 +221,20 @@ class SimulatedSandbox:
     def fail(self, fault: Fault, times: int = 1) -> None:
         self._faults.extend([fault] * times)
 
+    def expire_tokens(self, store: str) -> None:
+        """Nothing: what a shop asks for does not run out."""
+
+    def sell(self, store: str, store_sku: str, pieces: int, url: str) -> Sequence[WebhookRequest]:
+        rows = [row for row in self.shown(store) if row.store_sku == store_sku and row.quantity >= pieces]
+        if not rows:
+            raise ValueError(f"`{store}` does not show {pieces} of `{store_sku}`")
+        self.show(store, replace(rows[0], quantity=rows[0].quantity - pieces))
+        token = self._shops[self._key(store)].token
+        assert token is not None, "a shop of a sandbox asks for a token"
+        order = {"id": f"order-{next(self._orders)}", "kind": "order", "listings": [[store_sku, "", ""]]}
+        body = json.dumps(order).encode()
+        return [WebhookRequest(url, {"X-Simulated-Signature": signature(token, body)}, body)]
+
     def next_fault(self) -> Fault | None:
         """The fault of the call that has just arrived, if one is due; counts the call."""
         self.calls += 1
@@ -212,13 +249,13 @@ def signature(token: SecretStr, body: bytes) -> str:
     return hmac.new(token.get_secret_value().encode(), body, hashlib.sha256).hexdigest()
 
 
-Failure = Temporary | Unauthorized | Unknown
-FAILED_CALLS: Mapping[Fault | None, Failure] = {
+FAILED_CALLS: Mapping[Fault | None, Temporary | Unauthorized | Unknown] = {
     "throttle": Temporary("too many requests", retry_after=1.0, code="throttled"),
     "server_error": Unknown("the shop failed while it worked"),
     "malformed": Unknown("the shop's answer cannot be read"),
     "drop_before": Unknown("the connection closed without an answer"),
     "drop_after": Unknown("the connection closed without an answer"),
+    "slow": Unknown("no answer in time"),
     "expired_token": Unauthorized("refresh", "the token has run out", code="token_expired"),
 }
 NOT_FOUND = Refused("not_found", "the shop has no such listing", "not_found")

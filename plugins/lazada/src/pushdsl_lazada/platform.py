@@ -8,13 +8,17 @@ from typing import cast
 from pydantic import BaseModel
 
 from pushdsl.plugins import (
+    Authorization,
     Batch,
     Capabilities,
+    Connection,
     Event,
+    Failure,
     Outcome,
     Query,
     ReadResult,
     Sandbox,
+    ShopLocation,
     Store,
     WebhookRequest,
 )
@@ -28,6 +32,7 @@ class Lazada:
     name = "lazada"
     contract = (1, 0)
     settings: type[BaseModel] = LazadaSettings
+    authorization: Authorization | None = None
 
     def capabilities(self, store: Store) -> Capabilities:
         several = not store.choice and any(location.name for location in store.locations)
@@ -56,6 +61,9 @@ class Lazada:
         from pushdsl_lazada.read import read
 
         return await read(query)
+
+    async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
+        return []
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         return events(cast(LazadaSettings, settings), request)  # the core validates with our own model

@@ -8,13 +8,17 @@ from typing import cast
 from pydantic import BaseModel
 
 from pushdsl.plugins import (
+    Authorization,
     Batch,
     Capabilities,
+    Connection,
     Event,
+    Failure,
     Outcome,
     Query,
     ReadResult,
     Sandbox,
+    ShopLocation,
     Store,
     WebhookRequest,
 )
@@ -27,6 +31,7 @@ class Shopee:
     name = "shopee"
     contract = (1, 0)
     settings: type[BaseModel] = ShopeeSettings
+    authorization: Authorization | None = None
 
     def capabilities(self, store: Store) -> Capabilities:
         return Capabilities(
@@ -54,6 +59,9 @@ class Shopee:
         from pushdsl_shopee.read import read
 
         return await read(query)
+
+    async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
+        return []
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         from pushdsl_shopee.webhooks import events

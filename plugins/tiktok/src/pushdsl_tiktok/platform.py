@@ -8,13 +8,17 @@ from typing import cast
 from pydantic import BaseModel
 
 from pushdsl.plugins import (
+    Authorization,
     Batch,
     Capabilities,
+    Connection,
     Event,
+    Failure,
     Outcome,
     Query,
     ReadResult,
     Sandbox,
+    ShopLocation,
     Store,
     WebhookRequest,
 )
@@ -28,6 +32,7 @@ class TikTok:
     name = "tiktok"
     contract = (1, 0)
     settings: type[BaseModel] = TikTokSettings
+    authorization: Authorization | None = None
 
     def capabilities(self, store: Store) -> Capabilities:
         return Capabilities(
@@ -51,6 +56,9 @@ class TikTok:
         from pushdsl_tiktok.read import read
 
         return await read(query)
+
+    async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
+        return []
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         return events(cast(TikTokSettings, settings), request)  # the core validates with our own model
