@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from pushdsl.plugins import Connection, Refused, Store, Temporary, Unauthorized
+from pushdsl.plugins import Refused, Temporary, Unauthorized
 from pushdsl_shopee.errors import row_trouble, trouble
-from pushdsl_shopee.settings import ShopeeSettings
 from pushdsl_shopee.wire import Answer
 
 
 @pytest.fixture
-def at(shopee_settings: Callable[[], ShopeeSettings]) -> Callable[[datetime], Connection]:
-    def connection(now: datetime) -> Connection:
-        return Connection(Store("s", "shopee", "s"), shopee_settings(), cast(Any, None), lambda: now)
-
-    return connection
-
-
-@pytest.fixture
-def means(at: Callable[[datetime], Connection], now: datetime) -> Callable[..., Any]:
+def means(now: datetime) -> Callable[..., Any]:
     def trouble_of(error: str, message: str = "", alone: bool = True) -> object:
-        return trouble(Answer(error, message, {}), at(now), alone=alone)
+        return trouble(Answer(error, message, {}), lambda: now, alone=alone)
 
     return trouble_of
 
@@ -58,12 +49,10 @@ def test_a_passing_failure_is_temporary(means: Callable[..., Any], error: str, m
         (datetime(2026, 1, 5, 16, 0, tzinfo=UTC), 24 * 3600),
     ],
 )
-def test_the_daily_limit_lasts_until_midnight_in_singapore(
-    at: Callable[[datetime], Connection], now_utc: datetime, seconds: int
-) -> None:
+def test_the_daily_limit_lasts_until_midnight_in_singapore(now_utc: datetime, seconds: int) -> None:
     message = "The total API call number made by your APP has reached the daily API call limit, please try again after"
 
-    outcome = trouble(Answer("error_limit", message, {}), at(now_utc))
+    outcome = trouble(Answer("error_limit", message, {}), lambda: now_utc)
     assert Temporary(message, seconds, "error_limit") == outcome
 
 
@@ -174,16 +163,14 @@ def test_a_refusal_has_its_kind_and_halves_the_call_only_where_a_row_is_at_fault
         ("", "bad_request"),
     ],
 )
-def test_a_row_is_refused_for_its_own_reason(
-    at: Callable[[datetime], Connection], now: datetime, reason: str, kind: str
-) -> None:
-    refused = row_trouble(reason, at(now))
+def test_a_row_is_refused_for_its_own_reason(now: datetime, reason: str, kind: str) -> None:
+    refused = row_trouble(reason, lambda: now)
 
     assert isinstance(refused, Refused)
     assert (kind, False) == (refused.kind, refused.whole_call)
 
 
-def test_a_row_that_may_pass_is_temporary(at: Callable[[datetime], Connection], now: datetime) -> None:
-    assert Temporary("System error, please try again later.") == row_trouble(
-        "System error, please try again later.", at(now)
-    )
+def test_a_row_that_may_pass_is_temporary(now: datetime) -> None:
+    words = "System error, please try again later."
+
+    assert Temporary(words) == row_trouble(words, lambda: now)

@@ -1,18 +1,14 @@
-"""A code and words of Shopee in, one of our outcomes out.
-
-`error_auth`, `error_param`, `error_inner` and `error_server` each stand for many things, so the words are looked at
-first and the code only where they say nothing.
-"""
+"""A code and words of Shopee in, one of our outcomes out."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
-from pushdsl.plugins import Connection, Refused, RefusedKind, Temporary, Unauthorized
+from pushdsl.plugins import Refused, RefusedKind, Temporary, Unauthorized
 from pushdsl_shopee.wire import Answer
 
 Trouble = Refused | Temporary | Unauthorized
@@ -27,15 +23,15 @@ class Meaning:
     hint: str = ""
 
 
-def trouble(answer: Answer, connection: Connection, *, alone: bool = True) -> Trouble:
+def trouble(answer: Answer, now: Callable[[], datetime], *, alone: bool = True) -> Trouble:
     """What a failed call means for each of its cells. `alone`: it can only be about one listing."""
-    return _outcome(answer, _meaning(answer.error, answer.message), connection.now(), alone=alone)
+    return _outcome(answer, _meaning(answer.error, answer.message), now(), alone=alone)
 
 
-def row_trouble(reason: str, connection: Connection) -> Trouble:
+def row_trouble(reason: str, now: Callable[[], datetime]) -> Trouble:
     """What the `failed_reason` of one row means for its cells."""
     words = reason or "refused without a reason"
-    return _outcome(Answer("", words, {}), _meaning(words, words), connection.now(), alone=True)
+    return _outcome(Answer("", words, {}), _meaning(words, words), now(), alone=True)
 
 
 def _outcome(answer: Answer, meaning: Meaning, now: datetime, *, alone: bool) -> Trouble:
@@ -60,10 +56,16 @@ def _seconds_until_reset(now: datetime) -> float:
 
 
 def _meaning(error: str, message: str) -> Meaning:
+    by_code = CODES.get(error)
+    if by_code is not None and error not in OVERLOADED:
+        return by_code
     by_words = next((meaning for pattern, meaning in WORDS if pattern.search(message)), None)
     # A new code is a refusal of what was sent: final, with Shopee's words, and found by halving among others.
-    return by_words or CODES.get(error) or Meaning("bad_request")
+    return by_words or by_code or Meaning("bad_request")
 
+
+OVERLOADED = frozenset({"error_auth", "error_param", "error_inner", "error_server", "error_busi", "error_data"})
+"""Codes that stand for many things: their words are looked at first, and the code only where those say nothing."""
 
 _CREDENTIALS = "check `partner_id` and `partner_key` in the settings"
 _APP = "see the app in Shopee's Open Platform console"
@@ -91,12 +93,14 @@ WORDS: Sequence[tuple[re.Pattern[str], Meaning]] = (
     (_words(r"parse data failed"), Meaning("temporary", "call")),
     (_words(r"invalid access_token"), Meaning("refresh", "call")),
     (_words(r"invalid refresh_token|invalid partner_id or shop_?id|has no linked"), Meaning("reauthorize", "call")),
+    (_words(r"^invalid code|code is expired or used or invalid"), Meaning("reauthorize", "call")),
     (_words(r"wrong sign"), Meaning("bad_request", "call", _CREDENTIALS)),
     (_words(r"timestamp is expired"), Meaning("bad_request", "call", _CLOCK)),
     (_words(r"repeat model_id|model level dts"), Meaning("bad_request", "call", _OURS)),
     (_words(r"no permission to current api|app is deleted|have been restricted"), Meaning("bad_request", "call", _APP)),
     (_words(r"partner_id is invalid|invalid partner_id"), Meaning("bad_request", "call", _CREDENTIALS)),
     (_words(r"item not belong to shop|item_id is not found|product not found"), Meaning("not_found", "call")),
+    (_words(r"cnsc shop not upgraded"), Meaning("blocked", "call", _OF_SHOPEE)),
     (_words(r"wrong model_id|model id not exist|item or model doesn't exist"), Meaning("not_found")),
     (_words(r"item_id and model_id are not matched"), Meaning("not_found")),
     (_words(r"shop status doesn't match|status can not support editing"), Meaning("blocked", "call")),
@@ -117,6 +121,7 @@ CODES: Mapping[str, Meaning] = {
     "error_inner": Meaning("temporary", "call"),
     "error_system_busy": Meaning("temporary", "call"),
     "error_server": Meaning("temporary", "call"),
+    "error_get_shop_fail": Meaning("temporary", "call"),
     "error_rate_limit": Meaning("temporary", "call"),
     "error_limit": Meaning("tomorrow", "call"),
     # the token; the first is Shopee's own spelling
@@ -127,6 +132,10 @@ CODES: Mapping[str, Meaning] = {
     "shop_no_linked": Meaning("reauthorize", "call"),
     "partner_shop_no_link": Meaning("reauthorize", "call"),
     "error_shop_refresh_token": Meaning("reauthorize", "call"),
+    "invalid_code": Meaning("reauthorize", "call"),
+    "invalid_shop_id": Meaning("reauthorize", "call"),
+    "invalid_main_acount_id": Meaning("reauthorize", "call"),
+    "invalid_main_account_id": Meaning("reauthorize", "call"),
     # the app and its settings
     "error_sign": Meaning("bad_request", "call", _CREDENTIALS),
     "invalid_partner_id": Meaning("bad_request", "call", _CREDENTIALS),

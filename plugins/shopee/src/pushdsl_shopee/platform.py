@@ -22,6 +22,7 @@ from pushdsl.plugins import (
     Store,
     WebhookRequest,
 )
+from pushdsl_shopee.authorization import ShopeeAuthorization
 from pushdsl_shopee.settings import ShopeeSettings
 
 
@@ -31,7 +32,7 @@ class Shopee:
     name = "shopee"
     contract = (1, 0)
     settings: type[BaseModel] = ShopeeSettings
-    authorization: Authorization | None = None
+    authorization: Authorization | None = ShopeeAuthorization()
 
     def capabilities(self, store: Store) -> Capabilities:
         return Capabilities(
@@ -61,7 +62,9 @@ class Shopee:
         return await read(query)
 
     async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
-        return []
+        from pushdsl_shopee.locations import locations
+
+        return await locations(connection)
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         from pushdsl_shopee.webhooks import events

@@ -80,11 +80,11 @@ async def _limits(connection: Connection, item: Fields) -> Fields | Trouble:
     answer = await get(connection, ITEM_LIMIT_PATH, {} if category is None else {"category_id": str(category)})
     if isinstance(answer, Temporary):
         return answer
-    return trouble(answer, connection) if answer.error else inner(answer.response, "dts_limit")
+    return trouble(answer, connection.now) if answer.error else inner(answer.response, "dts_limit")
 
 
 async def _update(connection: Connection, item_id: int, pre_order: Fields) -> Trouble | Unknown | None:
     answer = await post(connection, UPDATE_ITEM_PATH, {"item_id": item_id, "pre_order": pre_order})
     if not isinstance(answer, Answer):
         return answer
-    return trouble(answer, connection) if answer.error else None
+    return trouble(answer, connection.now) if answer.error else None

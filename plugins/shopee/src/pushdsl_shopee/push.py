@@ -13,7 +13,7 @@ from pushdsl.plugins import Batch, CellPush, Confirmed, Connection, Outcome, Ref
 from pushdsl_shopee.errors import Trouble, row_trouble, trouble
 from pushdsl_shopee.preorder import close_preorder, conflict, open_preorder
 from pushdsl_shopee.read import NOT_FOUND, Listed, base_info, listed, model_rows, seller_stock
-from pushdsl_shopee.wire import Answer, Failure, Fields, post, rows, whole_number
+from pushdsl_shopee.wire import Answer, Fields, Lost, post, rows, whole_number
 
 UPDATE_STOCK_PATH = "/api/v2/product/update_stock"
 
@@ -157,20 +157,20 @@ def _place(location: str, pieces: int) -> Fields:
     return {"location_id": location, "stock": pieces} if location else {"stock": pieces}
 
 
-def _outcome(cell: CellPush, at: Listed, answer: Answer | Failure, connection: Connection, *, alone: bool) -> Outcome:
+def _outcome(cell: CellPush, at: Listed, answer: Answer | Lost, connection: Connection, *, alone: bool) -> Outcome:
     """Only what Shopee lists as set is confirmed: a call without an error may still have refused some models."""
     if not isinstance(answer, Answer):
         return answer
     done, failed = _of_model(answer, "success_list", at), _of_model(answer, "failure_list", at)
     if failed:
         reason = failed[0].get("failed_reason")
-        return row_trouble(reason if isinstance(reason, str) else "", connection)
+        return row_trouble(reason if isinstance(reason, str) else "", connection.now)
     set_here = [row for row in done if not cell.location or row.get("location_id") == cell.location]
     if set_here:
         pieces = whole_number(set_here[0].get("stock"))
         return Confirmed() if pieces in (cell.quantity, None) else Unknown(f"Shopee answered that it shows {pieces}")
     if answer.error and not (answer.response.get("success_list") or answer.response.get("failure_list")):
-        return trouble(answer, connection, alone=alone)
+        return trouble(answer, connection.now, alone=alone)
     return Unknown(f"Shopee did not say what became of this listing {answer.message or answer.error}".rstrip())
 
 

@@ -95,7 +95,7 @@ async def base_info(connection: Connection, item_id: int) -> Fields | Trouble:
     if isinstance(answer, Temporary):
         return answer
     if answer.error:
-        return trouble(answer, connection)
+        return trouble(answer, connection.now)
     items = rows(answer.response, "item_list")
     if items is None:
         return _NO_LIST
@@ -119,7 +119,7 @@ async def model_rows(connection: Connection, item_id: int) -> Mapping[int, Field
     if isinstance(answer, Temporary):
         return answer
     if answer.error:
-        return trouble(answer, connection)
+        return trouble(answer, connection.now)
     models = rows(answer.response, "model")
     if models is None:
         return _NO_LIST

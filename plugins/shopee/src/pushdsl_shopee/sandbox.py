@@ -1,7 +1,8 @@
 """A local Shopee: the addresses that pushdsl uses, in Shopee's own words, with stock that can be looked at.
 
-The signature is checked over what arrived, then the token, then the time. Where nobody has written down what Shopee
-says (a quantity beyond the limit, the HTTP status of a refusal), the words and numbers are ours.
+The signature is checked over what arrived, then the token, then the time. Shopee publishes no rate, so none is kept.
+Where nobody has written down what Shopee says (a quantity beyond the limit, the HTTP status of a refusal), the words
+and numbers are ours.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
+from html import escape
 from itertools import count
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from pushdsl.plugins import Fault, ListingRef, Shown, Store
+from pushdsl.plugins import Fault, ListingRef, Shown, Store, WebhookRequest
 from pushdsl.plugins.sandbox import SandboxServer
-from pushdsl_shopee.signing import public_sign, shop_sign
+from pushdsl_shopee.authorization import with_parameters
+from pushdsl_shopee.signing import public_sign, shop_sign, webhook_sign
 from pushdsl_shopee.wire import Fields, whole_number
 
 _API = "/api/v2"
@@ -28,8 +32,11 @@ _ACCESS_SECONDS = 14_400
 _REFRESH_DAYS = 30
 _CODE_MINUTES = 10
 _ID_MAX = 4_294_967_295
+_SINGAPORE = timezone(timedelta(hours=8))
+_PROMOTION, _PROMOTION_TYPE = 649_305_216_139_969, "Discount Promotions"
+_WAREHOUSE_OF_SHOPEE = "IDG"
 
-_OF_STOCK: tuple[Fault | None, ...] = ("drop_after", "refuse_row", "promotion_lock")
+_OF_STOCK: tuple[Fault | None, ...] = ("drop_after", "slow", "refuse_row", "promotion_lock", "promotion_begins")
 """Faults that need stock to be written; every other call leaves them for the write that comes after it."""
 
 
@@ -50,6 +57,8 @@ class _Item:
     status: str = "NORMAL"
     days: int | None = None
     """Days to ship in pre-order; None in normal mode."""
+    kept_by_shopee: bool = False
+    """Whether its stock lies in Shopee's own warehouse, where the seller cannot set it."""
 
     @property
     def has_models(self) -> bool:
@@ -72,6 +81,8 @@ class _Shop:
     refresh_token: str
     refresh_until: datetime
     items: dict[int, _Item] = field(default_factory=dict)
+    holidays: dict[str, int] = field(default_factory=dict)
+    """The `holiday_mode_state` of warehouses, where it is not 0."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,6 +116,7 @@ class ShopeeSandbox(SandboxServer):
         self.now: Callable[[], datetime] = utc_now
         self._shops: dict[str, _Shop] = {}
         self._serial = count(1)
+        self._no_calls_until: datetime | None = None
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         return [web.route("*", f"{_API}/{{path:.*}}", self._answer)]
@@ -112,8 +124,7 @@ class ShopeeSandbox(SandboxServer):
     def open_shop(self, store: Store, listings: Sequence[ListingRef], quantity: int = 0) -> dict[str, object]:
         number = next(self._serial)
         locations = tuple(location.name for location in store.locations if location.name)
-        until = self.now() + timedelta(minutes=_CODE_MINUTES)
-        shop = _Shop(store, 14_701_710 + number, locations, f"sandbox-code-{number:06}", until, *self._tokens())
+        shop = _Shop(store, 14_701_710 + number, locations, *self._code(), *self._tokens())
         for ref in listings:
             item_id, model_id = whole_number(ref.item_id), whole_number(ref.variant_id or "0")
             # A listing whose ids are no numbers cannot exist at Shopee.
@@ -126,6 +137,7 @@ class ShopeeSandbox(SandboxServer):
             "partner_key": self.partner_key,
             "shop_id": shop.shop_id,
             "access_token": shop.access_token,
+            "refresh_token": shop.refresh_token,
             "base_url": self.base_url,
         }
 
@@ -160,12 +172,71 @@ class ShopeeSandbox(SandboxServer):
         """`NORMAL`, `BANNED`, `UNLIST`, `REVIEWING`, `SELLER_DELETE` or `SHOPEE_DELETE`."""
         self._shops[store].items[item_id].status = status
 
+    def keep_stock(self, store: str, item_id: int) -> None:
+        """Moves an item's stock to Shopee's own warehouse: it is shown as Shopee's, and the seller cannot set it."""
+        self._shops[store].items[item_id].kept_by_shopee = True
+
+    def set_holiday(self, store: str, location: str, state: int) -> None:
+        """0 none, 1 on, 2 being turned off, 3 being turned on."""
+        self._shops[store].holidays[location] = state
+
+    def use_up_calls(self) -> None:
+        """The app has made all its calls of the day: nothing is answered until midnight in Singapore."""
+        there = self.now().astimezone(_SINGAPORE)
+        self._no_calls_until = there.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
     def auth_code(self, store: str) -> str:
-        """What the seller's consent would bring: good for one `token/get` within ten minutes."""
+        """What the seller's consent brought last: good for one `token/get` within ten minutes."""
         return self._shops[store].code
 
     def refresh_token(self, store: str) -> str:
         return self._shops[store].refresh_token
+
+    def expire_tokens(self, store: str) -> None:
+        self._shops[store].access_until = self.now()
+
+    def messages(self, store: str, sold: Shown, pieces: int, url: str) -> Sequence[WebhookRequest]:
+        """The order, and where a promotion reserved the listing, that it took from what is reserved."""
+        shop, item_id, model_id = self._shops[store], *self._ids_of(store, sold.store_sku)
+        at, reserved = int(self.now().timestamp()), max(0, sold.reserved - pieces)
+        ordersn = f"{self.now():%y%m%d}PUSH{next(self._serial):06}"
+        items = [{"item_id": item_id, "model_id": model_id}]
+        order = {"ordersn": ordersn, "status": "READY_TO_SHIP", "update_time": at, "items": items}
+        sent = [self._message(shop, 3, order, url)]
+        if sold.reserved:
+            self.show(store, replace(sold, reserved=reserved))
+            change = {
+                "action": "place_order",
+                "item_id": item_id,
+                "variation_id": model_id,
+                "ordersn": ordersn,
+                "promotion_id": _PROMOTION,
+                "promotion_type": _PROMOTION_TYPE,
+                "update_time": at,
+                "changed_values": [{"name": "reserved_stock", "old": sold.reserved, "new": reserved}],
+            }
+            sent.append(self._message(shop, 8, change, url))
+        return sent
+
+    def _message(self, shop: _Shop, code: int, data: Fields, url: str) -> WebhookRequest:
+        message = {
+            "msg_id": f"sandbox-message-{next(self._serial):06}",
+            "shop_id": shop.shop_id,
+            "code": code,
+            "timestamp": int(self.now().timestamp()),
+            "data": data,
+        }
+        body = json.dumps(message, separators=(",", ":")).encode()
+        sign = webhook_sign(self.partner_key, url, body)
+        return WebhookRequest(url, {"Authorization": sign, "Content-Type": "application/json"}, body)
+
+    def _ids_of(self, store: str, store_sku: str) -> tuple[int, int]:
+        return next(
+            (item_id, model_id)
+            for item_id, item in self._shops[store].items.items()
+            for model_id, model in item.models.items()
+            if model.store_sku == store_sku
+        )
 
     async def _answer(self, request: web.Request) -> web.Response:
         try:
@@ -175,6 +246,8 @@ class ShopeeSandbox(SandboxServer):
 
     async def _routed(self, request: web.Request) -> web.Response:
         match request.method, request.match_info["path"]:
+            case "GET", "shop/auth_partner":
+                return self._consent(request)
             case "POST", "auth/token/get":
                 return self._first_tokens(await self._public(request))
             case "POST", "auth/access_token/get":
@@ -220,12 +293,15 @@ class ShopeeSandbox(SandboxServer):
 
     async def _public(self, request: web.Request) -> Fields:
         """The body of a call without a token."""
+        self._check_public(request)
+        return await _body(request)
+
+    def _check_public(self, request: web.Request) -> None:
         query = request.query
         self._check_common(request)
         sign = public_sign(self.partner_key, query["partner_id"], request.path, query["timestamp"])
         _check_sign(query["sign"], sign)
         self._check_time(request)
-        return await _body(request)
 
     def _check_common(self, request: web.Request) -> None:
         query = request.query
@@ -237,6 +313,9 @@ class ShopeeSandbox(SandboxServer):
             raise _RefusedError("error_param", "no timestamp.", 403)
         if not query.get("sign"):
             raise _RefusedError("error_param", "There is no sign in query.", 403)
+        if self._no_calls_until is not None and self.now() < self._no_calls_until:
+            words = "The total API call number made by your APP has reached the daily API call limit, "
+            raise _RefusedError("error_limit", f"{words}please try again after 00: 00 (UTC+08:00)", 429)
 
     def _check_time(self, request: web.Request) -> None:
         sent = whole_number(request.query["timestamp"])
@@ -256,6 +335,8 @@ class ShopeeSandbox(SandboxServer):
         if fault is not None and fault not in _OF_STOCK:
             return self._failed(request, fault)
         response = work(shop, body, fault)
+        if fault == "slow":
+            await self.dawdle()
         return self.drop(request) if fault == "drop_after" else _reply(response)
 
     def _read(self, request: web.Request, work: Callable[[_Shop, web.Request], Fields]) -> web.Response:
@@ -288,6 +369,10 @@ class ShopeeSandbox(SandboxServer):
     def _update_stock(self, shop: _Shop, body: Fields, fault: Fault | None) -> Fields:
         item = _editable(shop, body)
         wanted = _wanted(body)
+        if item.kept_by_shopee:
+            raise _RefusedError("error_wms_shop_block_upate_stock", "Warehouse shop can't update stock.")
+        if fault == "promotion_begins" and (model := item.models.get(next(iter(wanted)))) is not None:
+            model.reserved = dict(model.stock)
         if item.has_models and 0 in wanted:
             words = "Can't to edit item stock directly while item has models."
             raise _RefusedError("error_edit_item_stock_for_item_has_model", words)
@@ -355,7 +440,7 @@ class ShopeeSandbox(SandboxServer):
             "item_status": item.status,
             "has_model": item.has_models,
             "pre_order": self._pre_order(item),
-            **({} if item.has_models else {"stock_info_v2": _stock_info(item.models[0])}),
+            **({} if item.has_models else {"stock_info_v2": _stock_info(item, item.models[0])}),
         }
 
     def _model_list(self, shop: _Shop, request: web.Request) -> Fields:
@@ -368,7 +453,7 @@ class ShopeeSandbox(SandboxServer):
                     "model_sku": model.store_sku,
                     "model_status": "MODEL_NORMAL",
                     "has_promotion": sum(model.reserved.values()) > 0,
-                    "stock_info_v2": _stock_info(model),
+                    "stock_info_v2": _stock_info(item, model),
                 }
                 for model_id, model in item.models.items()
                 if model_id
@@ -397,8 +482,8 @@ class ShopeeSandbox(SandboxServer):
         at = int(self.now().timestamp())
         return [
             {
-                "promotion_type": "Discount Promotions",
-                "promotion_id": 1,
+                "promotion_type": _PROMOTION_TYPE,
+                "promotion_id": _PROMOTION,
                 "model_id": model_id,
                 "start_time": at - 3600,
                 "end_time": at + 3600,
@@ -424,27 +509,49 @@ class ShopeeSandbox(SandboxServer):
             raise _RefusedError("warehouse.error_not_in_whitelist", words)
         return _reply(
             [
-                {"warehouse_id": number, "warehouse_name": name, "location_id": name, "holiday_mode_state": 0}
+                {
+                    "warehouse_id": number,
+                    "warehouse_name": f"Warehouse {number}",
+                    "warehouse_type": 1,
+                    "location_id": name,
+                    "region": shop.store.region,
+                    "holiday_mode_state": shop.holidays.get(name, 0),
+                }
                 for number, name in enumerate(shop.locations, 1)
             ]
         )
 
-    # Tokens
+    # Consent and tokens
+
+    def _consent(self, request: web.Request) -> web.Response:
+        """Every seller agrees at once. Where several shops are open, a page asks whose seller it is."""
+        self._check_public(request)
+        redirect, chosen = request.query.get("redirect", ""), request.query.get("shop_id")
+        if urlsplit(redirect).scheme not in ("http", "https"):
+            raise _RefusedError("error_param", "Wrong parameters, detail: redirect.", 403)
+        shops = [shop for shop in self._shops.values() if chosen in (None, str(shop.shop_id))]
+        if len(shops) != 1:
+            return web.Response(text=_sellers(shops, request.path_qs), content_type="text/html")
+        [shop] = shops
+        shop.code, shop.code_until = self._code()
+        back = with_parameters(redirect, {"code": shop.code, "shop_id": str(shop.shop_id)})
+        return web.Response(status=302, headers={"Location": back})
 
     def _first_tokens(self, body: Fields) -> web.Response:
         shop = self._shop_of_body(body)
         if not shop.code or body.get("code") != shop.code or shop.code_until <= self.now():
             raise _RefusedError("error_auth", "Invalid code", 403)
         shop.code = ""
-        return self._new_tokens(shop)
+        return self._new_tokens(shop, {})
 
     def _next_tokens(self, body: Fields) -> web.Response:
         shop = self._shop_of_body(body)
         if body.get("refresh_token") != shop.refresh_token:
             raise _RefusedError("error_auth", "Invalid refresh_token.", 403)
         if shop.refresh_until <= self.now():
-            raise _RefusedError("refresh_token_expired", "Your refresh_token is expired.", 403)
-        return self._new_tokens(shop)
+            raise _RefusedError("refresh_token_expired", "Your refresh_token expired.", 403)
+        self.refreshes += 1
+        return self._new_tokens(shop, {"partner_id": self.partner_id, "shop_id": shop.shop_id})
 
     def _shop_of_body(self, body: Fields) -> _Shop:
         for name, value in (("partner_id", body.get("partner_id")), ("shop_id", body.get("shop_id"))):
@@ -455,20 +562,23 @@ class ShopeeSandbox(SandboxServer):
             raise _RefusedError("error_auth", "Invalid partner_id or shopid.", 403)
         return shop
 
-    def _new_tokens(self, shop: _Shop) -> web.Response:
+    def _new_tokens(self, shop: _Shop, named: Fields) -> web.Response:
+        """Beside the envelope's fields, and not under `response` as everywhere else."""
         shop.access_token, shop.access_until, shop.refresh_token, shop.refresh_until = self._tokens()
         return web.json_response(
             {
                 "access_token": shop.access_token,
                 "refresh_token": shop.refresh_token,
                 "expire_in": _ACCESS_SECONDS,
-                "shop_id_list": [shop.shop_id],
-                "merchant_id_list": [],
+                **named,
                 "request_id": _REQUEST_ID,
                 "error": "",
                 "message": "",
             }
         )
+
+    def _code(self) -> tuple[str, datetime]:
+        return f"sandbox-code-{next(self._serial):06}", self.now() + timedelta(minutes=_CODE_MINUTES)
 
     def _tokens(self) -> tuple[str, datetime, str, datetime]:
         number, now = next(self._serial), self.now()
@@ -550,17 +660,23 @@ def _check_locations(shop: _Shop, stock: Mapping[str, int]) -> None:
         raise _RefusedError("error_auth", "Lack of location_id, please double check.")
 
 
-def _stock_info(model: _Model) -> Fields:
+def _stock_info(item: _Item, model: _Model) -> Fields:
     reserved, total = sum(model.reserved.values()), sum(model.stock.values())
+    of_seller = [
+        {**({"location_id": location} if location else {}), "stock": pieces, "if_saleable": True}
+        for location, pieces in model.stock.items()
+    ]
     return {
         "summary_info": {"total_reserved_stock": reserved, "total_available_stock": max(0, total - reserved)},
-        "seller_stock": [
-            {**({"location_id": location} if location else {}), "stock": pieces, "if_saleable": True}
-            for location, pieces in model.stock.items()
-        ],
-        "shopee_stock": [],
+        "seller_stock": [] if item.kept_by_shopee else of_seller,
+        "shopee_stock": [{"location_id": _WAREHOUSE_OF_SHOPEE, "stock": total}] if item.kept_by_shopee else [],
         "advance_stock": {"sellable_advance_stock": 0, "in_transit_advance_stock": 0},
     }
+
+
+def _sellers(shops: Sequence[_Shop], address: str) -> str:
+    links = (f'<a href="{escape(address)}&amp;shop_id={shop.shop_id}">{escape(shop.store.name)}</a>' for shop in shops)
+    return f"<!doctype html><title>Log in</title><p>Whose seller are you?</p><p>{'<br>'.join(links)}</p>"
 
 
 def _ids(request: web.Request) -> list[int]:

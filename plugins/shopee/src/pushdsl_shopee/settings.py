@@ -1,4 +1,4 @@
-"""Credentials of one Shopee shop, and the host that its app is registered at."""
+"""Credentials of an app and of one Shopee shop that let it in, and the host that the app is registered at."""
 
 from __future__ import annotations
 
@@ -36,14 +36,22 @@ Id = Annotated[int, Field(ge=0, le=4_294_967_295)]
 Secret = Annotated[SecretStr, AfterValidator(_sendable)]
 
 
-class ShopeeSettings(BaseModel):
-    """One account: an app and one shop that authorised it. `base_url` is a name of `HOSTS` or another address."""
+class ShopeeApp(BaseModel):
+    """What a seller's consent and its tokens need. `base_url` is a name of `HOSTS` or another address."""
 
     # A wrong secret must not be printed back by the error that rejects it.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     partner_id: Id
     partner_key: Secret
+    base_url: Annotated[str, AfterValidator(_address)] = HOSTS["sg"]
+    """Shopee has consent, tokens and everything else at one address."""
+
+
+class ShopeeSettings(ShopeeApp):
+    """One account: an app and one shop that authorised it. The tokens may come from a seller's consent instead."""
+
     shop_id: Id
     access_token: Secret
-    base_url: Annotated[str, AfterValidator(_address)] = HOSTS["sg"]
+    refresh_token: Secret | None = None
+    """Good for one refresh within 30 days; without it the access token cannot be renewed."""

@@ -29,7 +29,10 @@ _KINDS: Mapping[int, str] = {
 
 
 def events(settings: ShopeeSettings, request: WebhookRequest) -> tuple[Event, ...] | None:
-    """None where the signature over address and raw body is wrong; a signed body that is no message has no events."""
+    """None where the signature over address and raw body is wrong.
+
+    No events where a signed body is no message, or is about another shop: all shops of an app are told at one address.
+    """
     expected = webhook_sign(settings.partner_key.get_secret_value(), request.url, request.body)
     given = next((value for name, value in request.headers.items() if name.lower() == "authorization"), "")
     if not hmac.compare_digest(expected.encode(), given.lower().encode(errors="replace")):
@@ -38,7 +41,9 @@ def events(settings: ShopeeSettings, request: WebhookRequest) -> tuple[Event, ..
         message = json.loads(request.body)
     except (ValueError, RecursionError):
         return ()
-    return (_event(message, request.body),) if isinstance(message, dict) else ()
+    if not isinstance(message, dict) or whole_number(message.get("shop_id", settings.shop_id)) != settings.shop_id:
+        return ()
+    return (_event(message, request.body),)
 
 
 def _event(message: Fields, body: bytes) -> Event:

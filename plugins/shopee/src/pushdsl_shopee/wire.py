@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 import aiohttp
 
 from pushdsl.plugins import Connection, Temporary, Unknown
-from pushdsl_shopee.settings import ShopeeSettings
-from pushdsl_shopee.signing import shop_sign
+from pushdsl_shopee.settings import ShopeeApp, ShopeeSettings
+from pushdsl_shopee.signing import public_sign, shop_sign
 
 _WORDS_MAX = 400
 
@@ -26,33 +27,59 @@ class Answer:
 
     error: str
     message: str
-    response: Fields
+    body: Fields
+    """The whole answer; what was asked for stands under `response`, save that tokens stand beside it."""
     retry_after: float | None = None
 
+    @property
+    def response(self) -> Fields:
+        return inner(self.body, "response")
 
-Failure = Temporary | Unknown
+
+Lost = Temporary | Unknown
+"""Why there is no answer."""
 
 
 async def get(connection: Connection, path: str, params: Mapping[str, str]) -> Answer | Temporary:
     """Asks once. A read changes nothing, so whatever goes wrong with it is temporary."""
-    answer = await _call(connection, "GET", path, params, None)
+    answer = await _shop_call(connection, "GET", path, params, None)
     return Temporary(answer.message) if isinstance(answer, Unknown) else answer
 
 
-async def post(connection: Connection, path: str, body: Fields) -> Answer | Failure:
+async def post(connection: Connection, path: str, body: Fields) -> Answer | Lost:
     """Sends once and never again, whatever happens."""
-    return await _call(connection, "POST", path, {}, body)
+    return await _shop_call(connection, "POST", path, {}, body)
+
+
+async def post_for_tokens(
+    app: ShopeeApp, http: aiohttp.ClientSession, at: datetime, path: str, secret: str, body: Fields
+) -> Answer | Lost:
+    """Sends once what the app alone may send; `secret` stands in the body and is not repeated in any message."""
+    fields = {"partner_id": str(app.partner_id), "timestamp": str(int(at.timestamp()))}
+    key = app.partner_key.get_secret_value()
+    sign = public_sign(key, fields["partner_id"], path, fields["timestamp"])
+    return await _call(http, "POST", app.base_url + path, {**fields, "sign": sign}, body, (key, sign, secret))
+
+
+async def _shop_call(
+    connection: Connection, method: str, path: str, params: Mapping[str, str], body: Fields | None
+) -> Answer | Lost:
+    settings = cast(ShopeeSettings, connection.settings)  # the core validates with our own model
+    signed = _signed(settings, connection, path)
+    secrets = (settings.partner_key.get_secret_value(), signed["access_token"], signed["sign"])
+    return await _call(connection.http, method, settings.base_url + path, {**signed, **params}, body, secrets)
 
 
 async def _call(
-    connection: Connection, method: str, path: str, params: Mapping[str, str], body: Fields | None
-) -> Answer | Failure:
-    settings = cast(ShopeeSettings, connection.settings)  # the core validates with our own model
-    signed = _signed(settings, connection, path)
+    http: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    query: Mapping[str, str],
+    body: Fields | None,
+    secrets: Sequence[str],
+) -> Answer | Lost:
     try:
-        async with connection.http.request(
-            method, settings.base_url + path, params={**signed, **params}, json=body, allow_redirects=False
-        ) as response:
+        async with http.request(method, url, params=query, json=body, allow_redirects=False) as response:
             received = await response.read()
     # What aiohttp says may hold the URL, and with it the token: only the kind of error is told.
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -61,7 +88,6 @@ async def _call(
         return Unknown("no answer from Shopee in time")
     except (aiohttp.ClientError, OSError):
         return Unknown("the connection to Shopee broke before its answer")
-    secrets = (settings.partner_key.get_secret_value(), signed["access_token"], signed["sign"])
     return _answer(response.status, _parsed(received, secrets), _seconds(response.headers.get("Retry-After")))
 
 
@@ -78,7 +104,7 @@ def _signed(settings: ShopeeSettings, connection: Connection, path: str) -> dict
     return {**fields, "sign": sign}
 
 
-def _answer(status: int, body: Fields, retry_after: float | None) -> Answer | Failure:
+def _answer(status: int, body: Fields, retry_after: float | None) -> Answer | Lost:
     written, message = body.get("error"), _text(body.get("message"))
     error = _without_module(written) if isinstance(written, str) else ""
     if status in (429, 503) and error != "error_limit":
@@ -90,8 +116,7 @@ def _answer(status: int, body: Fields, retry_after: float | None) -> Answer | Fa
         return Unknown(f"the answer of Shopee, HTTP {status}, cannot be read")
     if not error and status != 200:
         return Unknown(f"Shopee answered HTTP {status} and success at once")
-    response = body.get("response")
-    return Answer(error, message, response if isinstance(response, dict) else {}, retry_after)
+    return Answer(error, message, body, retry_after)
 
 
 def _without_module(error: str) -> str:
@@ -102,7 +127,7 @@ def _without_module(error: str) -> str:
     return written.partition(".")[2] or written
 
 
-def _parsed(received: bytes, secrets: tuple[str, ...]) -> Fields:
+def _parsed(received: bytes, secrets: Sequence[str]) -> Fields:
     """The object that was sent, without our secrets even where Shopee repeats them; empty where there is none."""
     try:
         written = received.decode()
