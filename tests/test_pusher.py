@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import BaseModel
 
+from pushdsl.calling import Reach
 from pushdsl.model import PlannedCell, Store
+from pushdsl.pacing import Pace
 from pushdsl.plugins.platform import (
     Batch,
     Capabilities,
@@ -21,7 +23,7 @@ from pushdsl.plugins.platform import (
     Unauthorized,
     Unknown,
 )  # fmt: skip
-from pushdsl.pusher import Job, NotSent, Pace, Result, StoreWork, arrange, push
+from pushdsl.pusher import Job, NotSent, Result, StoreWork, arrange, push
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 Answer = Callable[[Batch], Sequence[Outcome]]
@@ -35,6 +37,7 @@ class Scripted:
     """A platform whose `answer` decides what each call does; it keeps what was confirmed."""
 
     name = "scripted"
+    authorization = None
 
     def __init__(self, answer: Answer, shown: dict[str, int] | None = None) -> None:
         self.answer, self.shown = answer, shown or {}
@@ -80,7 +83,7 @@ def run(
                 stop.set()
 
         capabilities = Capabilities(batch_size=batch_size, requests_per_second=100_000)
-        store = StoreWork(Store("shop", "scripted", "shop"), platform, NoSettings(), capabilities, work)  # type: ignore[arg-type]
+        store = StoreWork(Reach(Store("shop", "scripted", "shop"), platform, NoSettings(), capabilities), work)  # type: ignore[arg-type]
         await push([store], on_results, None, stop, Pace(lambda: NOW, sleep))  # type: ignore[arg-type]
 
     asyncio.run(go())
@@ -148,8 +151,43 @@ def test_a_bad_row_is_isolated_and_does_not_stop_its_batch(bad: str) -> None:
     outcomes, waits = run(platform, jobs(16))
 
     assert {sku for sku, outcome in outcomes.items() if isinstance(outcome, Refused)} == {bad}
-    assert len(platform.calls) == 1 + 2 * 4, "two calls for each halving of sixteen"
+    assert len(platform.calls) <= 1 + 4 + 1, "a call for each halving of sixteen, and one for those that waited"
     assert waits == []
+
+
+def test_several_bad_rows_are_all_found_and_nothing_else_is_refused() -> None:
+    bad = {"S03", "S04", "S11"}
+
+    def answer(batch: Batch) -> Sequence[Outcome]:
+        named = sorted(cell.store_sku for cell in batch.cells if cell.store_sku in bad)
+        if named:
+            return [Refused("501", f"because of {named[0]}", "bad_request", whole_call=True) for _ in batch.cells]
+        return confirm(batch)
+
+    platform = Scripted(answer)
+
+    outcomes, _ = run(platform, jobs(16))
+
+    refused = {sku: outcome.message for sku, outcome in outcomes.items() if isinstance(outcome, Refused)}
+    assert refused == {sku: f"because of {sku}" for sku in bad}
+    assert {sku for call in platform.calls for sku in (c.store_sku for c in call)} == set(outcomes)
+
+
+def test_an_answer_that_is_lost_while_a_bad_row_is_sought_leaves_no_cell_without_an_outcome() -> None:
+    calls = 0
+
+    def answer(batch: Batch) -> Sequence[Outcome]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            return [Unknown("no answer") for _ in batch.cells]
+        if any(cell.store_sku == "S05" for cell in batch.cells):
+            return [Refused("501", "update failed", "bad_request", whole_call=True) for _ in batch.cells]
+        return confirm(batch)
+
+    outcomes, _ = run(Scripted(answer), jobs(16))
+
+    assert {sku for sku, outcome in outcomes.items() if outcome != Confirmed()} == {"S05"}
 
 
 def test_final_refusals_are_not_retried() -> None:
@@ -230,7 +268,7 @@ def test_a_stop_never_calls_an_unanswered_cell_not_sent() -> None:
             stop.set()
 
         capabilities = Capabilities(requests_per_second=1000)
-        store = StoreWork(Store("shop", "scripted", "shop"), platform, NoSettings(), capabilities, jobs(1))  # type: ignore[arg-type]
+        store = StoreWork(Reach(Store("shop", "scripted", "shop"), platform, NoSettings(), capabilities), jobs(1))  # type: ignore[arg-type]
         await push([store], ended.extend, None, stop, Pace(lambda: NOW, sleep))  # type: ignore[arg-type]
 
     asyncio.run(go())
@@ -273,7 +311,7 @@ def test_one_broken_store_does_not_slow_another() -> None:
 
         capabilities = Capabilities(batch_size=1, requests_per_second=1000)
         work = [
-            StoreWork(Store(name, name, name), platform, NoSettings(), capabilities, jobs(5))  # type: ignore[arg-type]
+            StoreWork(Reach(Store(name, name, name), platform, NoSettings(), capabilities), jobs(5))  # type: ignore[arg-type]
             for name, platform in (("broken", broken), ("fine", fine))
         ]
         await push(work, ended.extend, None, stop, Pace(lambda: NOW, sleep))  # type: ignore[arg-type]

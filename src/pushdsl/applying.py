@@ -6,19 +6,19 @@ import asyncio
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime
 
-import aiohttp
 import numpy as np
 
+from pushdsl.calling import Reach, connections
 from pushdsl.cycle import Inputs, Project
 from pushdsl.errors import RefusedPlan
 from pushdsl.model import ABSENT, ACTIONS, CellKey, Facts, Live, Plan, PlannedCell, Reason
+from pushdsl.pacing import Pace
 from pushdsl.planner import planned_cells
-from pushdsl.pusher import Job, Pace, StoreWork, push
+from pushdsl.pusher import Job, StoreWork, push
+from pushdsl.reaching import check_settings, reach
 from pushdsl.recorder import Applied, OnProgress, Recorder
-from pushdsl.settings import account_settings
 from pushdsl.store import RecordStore, open_store
 
 
@@ -61,8 +61,10 @@ def apply(
     """
     cells = planned_cells(planned)
     sending = list(cells.having("push", "held", "unchanged") if now else cells.having("push"))
-    reaching = reach(project, inputs, {cell.store for cell in sending})
+    stores = [inputs.rules.stores[name] for name in sorted({cell.store for cell in sending})]
+    check_settings(project.settings, project.platforms, stores)
     with open_store(project.settings.record_url) as record, record.lock():
+        reaching = reach(project.settings, project.platforms, stores, inputs.limits, record)
         record.interrupted(pace.now())
         why = reason or (Reason.PUSH_NOW if now else Reason.RULE_CHANGE)
         if not now:
@@ -107,19 +109,8 @@ def _skip_detail(cell: PlannedCell) -> str:
     return "held" if cell.action == "held" else ("increase only" if "increase only" in cell.why else "unchanged")
 
 
-def reach(project: Project, inputs: Inputs, stores: set[str]) -> dict[str, StoreWork]:
-    """How to reach each store, without jobs yet; all missing settings are found before the first call."""
-    reaching = {}
-    for name in sorted(stores):
-        store = inputs.rules.stores[name]
-        platform = project.platforms.get(store.platform).platform
-        settings = account_settings(project.settings, store, platform)
-        reaching[name] = StoreWork(store, platform, settings, inputs.limits[name], ())
-    return reaching
-
-
 def _work(
-    inputs: Inputs, reaching: Mapping[str, StoreWork], cells: Sequence[PlannedCell], ids: Sequence[int]
+    inputs: Inputs, reaching: Mapping[str, Reach], cells: Sequence[PlannedCell], ids: Sequence[int]
 ) -> list[StoreWork]:
     rows = listing_rows(inputs.facts, {(cell.store, cell.store_sku) for cell in cells})
     jobs: dict[str, list[Job]] = {name: [] for name in reaching}
@@ -127,7 +118,7 @@ def _work(
     for record, cell in zip(ids, cells, strict=True):
         row = rows[cell.store, cell.store_sku]
         jobs[cell.store].append(Job(record, cell, listings.item_id[row], listings.variant_id[row]))
-    return [replace(reaching[name], jobs=tuple(found)) for name, found in jobs.items()]
+    return [StoreWork(reaching[name], tuple(found)) for name, found in jobs.items()]
 
 
 def listing_rows(facts: Facts, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
@@ -139,17 +130,9 @@ def listing_rows(facts: Facts, wanted: set[tuple[str, str]]) -> dict[tuple[str, 
 
 async def _push_all(work: Sequence[StoreWork], recorder: Recorder, pace: Pace) -> None:
     stop = asyncio.Event()
-    async with http_session() as http:
+    async with connections() as http:
         with _stopped_by_ctrl_c(stop):
             await push(work, recorder.add, http, stop, pace)
-
-
-def http_session() -> aiohttp.ClientSession:
-    """One session for all stores: bounded time for every call, few connections a host."""
-    return aiohttp.ClientSession(
-        timeout=aiohttp.ClientTimeout(total=30, sock_connect=10),
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=8),
-    )
 
 
 @contextmanager

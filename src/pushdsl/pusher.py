@@ -6,27 +6,24 @@ All stores at once on one event loop. Whatever a platform or the network does, e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
-from aiolimiter import AsyncLimiter
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from pushdsl.model import PlannedCell, Store
+from pushdsl.calling import Caller, Reach
+from pushdsl.model import PlannedCell
+from pushdsl.pacing import Gates, Pace
 from pushdsl.plugins.platform import (
-    Batch,
     Capabilities,
     CellPush,
     Confirmed,
-    Connection,
     ListingRef,
     NotShown,
     Outcome,
-    Platform,
-    Query,
     Refused,
     Shown,
     Temporary,
@@ -36,7 +33,6 @@ from pushdsl.plugins.platform import (
 
 if TYPE_CHECKING:
     import aiohttp
-    from pydantic import BaseModel
 
 TRIES = 6
 """A call and five repeats (BEHAVIOURS A33)."""
@@ -76,57 +72,37 @@ class Result:
 class StoreWork:
     """All cells of one store, and how to reach it."""
 
-    store: Store
-    platform: Platform
-    settings: BaseModel
-    capabilities: Capabilities
+    reach: Reach
     jobs: Sequence[Job]
 
 
 OnResults = Callable[[Sequence[Result]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Time as the pusher sees it; tests put in their own."""
-
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
 async def push(
     work: Sequence[StoreWork],
     on_results: OnResults,
-    http: aiohttp.ClientSession,
+    http: aiohttp.BaseConnector | None,
     stop: asyncio.Event,
-    pace: Pace = Pace(),  # frozen
+    pace: Pace = Pace(),  # noqa: B008  # frozen
+    gates: Gates | None = None,
 ) -> None:
     """Carries out all work; `on_results` is told of outcomes as they come, each cell once.
 
-    When `stop` is set no further call begins: calls under way are waited for, the rest is NotSent.
+    When `stop` is set no further call begins: calls under way are waited for, the rest is NotSent. `http` holds the
+    connections, `gates` the rates: both are shared by all who push in this process.
     """
-    limiters: dict[str, AsyncLimiter] = {}
+    gates = gates or Gates()
     async with asyncio.TaskGroup() as stores:
         for one in work:
-            stores.create_task(_push_store(one, on_results, http, stop, pace, _limiter(one, limiters)))
-
-
-def _limiter(work: StoreWork, limiters: dict[str, AsyncLimiter]) -> AsyncLimiter:
-    """One limiter a store, or one for all stores of a platform where the platform counts by app."""
-    scope = (
-        work.platform.name if work.capabilities.requests_scope == "app" else f"{work.platform.name}/{work.store.name}"
-    )
-    rate = work.capabilities.requests_per_second
-    return limiters.setdefault(scope, AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate))
+            stores.create_task(_push_store(one, on_results, http, stop, pace, gates))
 
 
 @dataclass(slots=True)
 class _Run:
     """One store's push while it lasts. `given_up` says why nothing more is sent to it."""
 
-    work: StoreWork
-    connection: Connection
-    limiter: AsyncLimiter
+    caller: Caller
     stop: asyncio.Event
     pace: Pace
     on_results: OnResults
@@ -141,13 +117,14 @@ class _Run:
 
 
 async def _push_store(
-    work: StoreWork, on_results: OnResults, http: aiohttp.ClientSession, stop: asyncio.Event, pace: Pace,
-    limiter: AsyncLimiter,
+    work: StoreWork, on_results: OnResults, http: aiohttp.BaseConnector | None, stop: asyncio.Event, pace: Pace,
+    gates: Gates,
 ) -> None:  # fmt: skip
-    connection = Connection(work.store, work.settings, http, pace.now)
-    run = _Run(work, connection, limiter, stop, pace, on_results)
-    batches = iter(arrange(work.jobs, work.capabilities))
+    async with work.reach.caller(http, gates, pace) as caller:
+        await _push_all(_Run(caller, stop, pace, on_results), arrange(work.jobs, work.reach.capabilities))
 
+
+async def _push_all(run: _Run, batches: Iterator[tuple[Job, ...]]) -> None:
     async def worker() -> None:
         for jobs in batches:
             await _deliver(run, jobs)
@@ -195,21 +172,28 @@ class _Again(Exception):
 
 async def _deliver(run: _Run, jobs: Sequence[Job]) -> None:
     """Sends a batch until every cell of it has its final outcome."""
-    left: list[tuple[Job, Temporary | Unknown]] = []
+    left: _Left = []
+    hint: float | None = None
 
     async def attempt() -> None:
-        nonlocal left
+        nonlocal left, hint
         if left and not run.may_send:
             raise _Again(None)
         sending = [job for job, _ in left] if left else list(jobs)
         left = await _attempt(run, sending)
         if left:
             hints = [t.retry_after for _, t in left if isinstance(t, Temporary) and t.retry_after is not None]
-            raise _Again(max(hints, default=None))
+            hint = max(hints, default=None)
+            raise _Again(hint)
+
+    async def sleep(seconds: float) -> None:
+        # a platform that says how long to wait means all calls, and not this one alone
+        with run.caller.gate.closed() if hint is not None else nullcontext():
+            await _sleep(run, seconds)
 
     try:
         await AsyncRetrying(
-            sleep=_sleep(run), stop=_enough(run), wait=_wait, retry=retry_if_exception_type(_Again), reraise=True
+            sleep=sleep, stop=_enough(run), wait=_wait, retry=retry_if_exception_type(_Again), reraise=True
         )(attempt)
     except _Again:
         for job, outcome in left:
@@ -218,16 +202,12 @@ async def _deliver(run: _Run, jobs: Sequence[Job]) -> None:
             run.given_up = f"not sent: the store did not recover ({left[0][1].message})"
 
 
-def _sleep(run: _Run) -> Callable[[float], Awaitable[None]]:
+async def _sleep(run: _Run, seconds: float) -> None:
     """Waits, but no longer than until the apply is stopped."""
-
-    async def sleep(seconds: float) -> None:
-        waits = [asyncio.ensure_future(run.pace.sleep(seconds)), asyncio.ensure_future(run.stop.wait())]
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-
-    return sleep
+    waits = [asyncio.ensure_future(run.pace.sleep(seconds)), asyncio.ensure_future(run.stop.wait())]
+    _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
 
 
 def _enough(run: _Run) -> Callable[[RetryCallState], bool]:
@@ -246,17 +226,32 @@ def _wait(state: RetryCallState) -> float:
     return hint if hint is not None else wait_exponential_jitter(initial=1, max=30, jitter=0.5)(state)
 
 
-async def _attempt(run: _Run, jobs: Sequence[Job]) -> list[tuple[Job, Temporary | Unknown]]:
-    """One call, and further ones only to split around a bad row or to read back; returns what is worth another try."""
+_Left = list[tuple[Job, Temporary | Unknown]]
+"""What is worth another try."""
+
+
+async def _attempt(run: _Run, jobs: Sequence[Job]) -> _Left:
+    """One call, and further ones only to find a bad row or to read back; returns what is worth another try."""
+    sent = await _send(run, jobs)
+    if isinstance(sent, list):
+        return sent
+    if len({job.cell.store_sku for job in jobs}) > 1:
+        return await _isolate(run, jobs, sent)
+    for job in jobs:
+        run.end([job], sent[job.record])
+    return []
+
+
+async def _send(run: _Run, jobs: Sequence[Job]) -> _Left | Mapping[int, Refused]:
+    """One call. Where it was refused as a whole, nothing has ended yet: the refusals by record."""
     if not run.may_send:
         run.end(jobs, NotSent(run.given_up or "not sent: the apply was stopped"))
         return []
-    async with run.limiter:
-        outcomes = await _call(run, jobs)
-    refused_whole = [o for o in outcomes if isinstance(o, Refused) and o.whole_call]
-    if refused_whole and len({job.cell.store_sku for job in jobs}) > 1:
-        return await _split(run, jobs)
-    again: list[tuple[Job, Temporary | Unknown]] = []
+    outcomes = await run.caller.push(tuple(_cell_push(job) for job in jobs))
+    refusals = {job.record: o for job, o in zip(jobs, outcomes, strict=True) if isinstance(o, Refused) and o.whole_call}
+    if len(refusals) == len(jobs):
+        return refusals
+    again: _Left = []
     unanswered: list[tuple[Job, Unknown]] = []
     for job, outcome in zip(jobs, outcomes, strict=True):
         match outcome:
@@ -272,19 +267,29 @@ async def _attempt(run: _Run, jobs: Sequence[Job]) -> list[tuple[Job, Temporary 
     return again + await _read_back(run, unanswered) if unanswered else again
 
 
-async def _call(run: _Run, jobs: Sequence[Job]) -> Sequence[Outcome]:
-    """The platform's outcomes; a plugin that breaks its contract leaves the cells unknown, not the apply."""
-    cells = tuple(_cell_push(job) for job in jobs)
-    try:
-        outcomes = await run.work.platform.push(Batch(run.connection, cells))
-    except (
-        Exception
-    ) as error:  # a plugin is a guest: its faults end here, named without its text, which may hold secrets
-        return [Unknown(f"the plugin of {run.work.platform.name} failed with {type(error).__name__}")] * len(jobs)
-    if len(outcomes) != len(jobs):
-        message = f"the plugin of {run.work.platform.name} gave {len(outcomes)} outcomes for {len(jobs)} cells"
-        return [Unknown(message)] * len(jobs)
-    return outcomes
+async def _isolate(run: _Run, jobs: Sequence[Job], refusals: Mapping[int, Refused]) -> _Left:
+    """Halves a refused batch, listings whole, until one bad listing stands alone: a call for each halving.
+
+    Where the first half is taken, the bad one must be in the second. Where it is refused, nothing is known of the
+    second, which waits until the bad one is found and is then sent with all others that waited.
+    """
+    suspects = [tuple(cells) for _, cells in groupby(jobs, key=lambda job: job.cell.store_sku)]
+    waiting: list[Job] = []
+    while len(suspects) > 1:
+        first, second = suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]
+        sending = [job for cells in first for job in cells]
+        sent = await _send(run, sending)
+        if not isinstance(sent, list):
+            refusals = {**refusals, **sent}
+            suspects, waiting = first, [*(job for cells in second for job in cells), *waiting]
+        elif sent or not run.may_send:
+            # no usable answer, so nothing is known of the other half
+            return sent + await _attempt(run, [*(job for cells in second for job in cells), *waiting])
+        else:
+            suspects = second
+    for job in suspects[0]:
+        run.end([job], refusals[job.record])
+    return await _attempt(run, waiting) if waiting else []
 
 
 def _cell_push(job: Job) -> CellPush:
@@ -295,26 +300,14 @@ def _cell_push(job: Job) -> CellPush:
     )
 
 
-async def _split(run: _Run, jobs: Sequence[Job]) -> list[tuple[Job, Temporary | Unknown]]:
-    """Sends the two halves of a refused batch apart, listings whole, until the bad row stands alone."""
-    listings = [tuple(cells) for _, cells in groupby(jobs, key=lambda job: job.cell.store_sku)]
-    middle = len(listings) // 2
-    first = await _attempt(run, [job for cells in listings[:middle] for job in cells])
-    return first + await _attempt(run, [job for cells in listings[middle:] for job in cells])
-
-
-async def _read_back(run: _Run, unanswered: Sequence[tuple[Job, Unknown]]) -> list[tuple[Job, Temporary | Unknown]]:
+async def _read_back(run: _Run, unanswered: Sequence[tuple[Job, Unknown]]) -> _Left:
     """Sent and not answered: what the store shows decides, never trust. Cells that do not show it are tried again."""
     jobs = [job for job, _ in unanswered]
     refs = {job.cell.store_sku: ListingRef(job.cell.store_sku, job.item_id, job.variant_id) for job in jobs}
-    async with run.limiter:
-        try:
-            shown = await run.work.platform.read(Query(run.connection, tuple(refs.values())))
-        except Exception:  # as in _call; the cells stay unknown
-            return list(unanswered)
+    shown = await run.caller.read(tuple(refs.values()))
     by_cell = {(s.store_sku, s.location): s for s in shown if isinstance(s, Shown)}
     unreadable = {s.store_sku for s in shown if isinstance(s, NotShown)}
-    again: list[tuple[Job, Temporary | Unknown]] = []
+    again: _Left = []
     for job, outcome in unanswered:
         there = by_cell.get((job.cell.store_sku, job.cell.location))
         if there is not None and _shows(there, job.cell):

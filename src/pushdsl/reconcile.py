@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pushdsl.applying import http_session, live_of, reach
+from pushdsl.applying import live_of
+from pushdsl.calling import Reach, connections
 from pushdsl.cycle import Inputs, Project
 from pushdsl.model import CellKey, Facts, Live
-from pushdsl.plugins.platform import Connection, ListingRef, NotShown, Query, Shown
-from pushdsl.pusher import Pace, StoreWork
+from pushdsl.pacing import Gates, Pace
+from pushdsl.plugins.platform import ListingRef, NotShown, Shown
+from pushdsl.reaching import check_settings, reach
 from pushdsl.recorder import told
 from pushdsl.store import open_store
 
@@ -41,11 +43,13 @@ def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace())
 
     Raises SettingsError where the store cannot be reached for want of settings.
     """
-    work = reach(project, inputs, {store})[store]
+    declared = inputs.rules.stores[store]
+    check_settings(project.settings, project.platforms, [declared])
     known = {key: live.quantity for key, live in live_of(inputs.facts)}
     with open_store(project.settings.record_url) as record, record.lock():
         began = pace.now()
-        results = asyncio.run(_read_all(inputs.facts, work, pace))
+        reaching = reach(project.settings, project.platforms, [declared], inputs.limits, record)
+        results = asyncio.run(_read_all(inputs.facts, reaching[store], pace))
         observed = [_observed(store, result) for result in results if isinstance(result, Shown)]
         record.observe(observed, at=began)
     missing = [result for result in results if isinstance(result, NotShown)]
@@ -65,17 +69,16 @@ def _observed(store: str, shown: Shown) -> tuple[CellKey, Live]:
     return key, Live(shown.quantity, shown.mode, shown.days, shown.reserved)
 
 
-async def _read_all(facts: Facts, work: StoreWork, pace: Pace) -> list[Shown | NotShown]:
+async def _read_all(facts: Facts, reaching: Reach, pace: Pace) -> list[Shown | NotShown]:
     """One query after the other, at the platform's own size."""
     results: list[Shown | NotShown] = []
-    async with http_session() as http:
-        connection = Connection(work.store, work.settings, http, pace.now)
-        for part in _parts(facts, work):
-            results.extend(await work.platform.read(Query(connection, part)))
+    async with connections() as http, reaching.caller(http, Gates(), pace) as caller:
+        for part in _parts(facts, reaching):
+            results.extend(await caller.read(part))
     return results
 
 
-def _parts(facts: Facts, work: StoreWork) -> Iterator[tuple[ListingRef, ...]]:
+def _parts(facts: Facts, work: Reach) -> Iterator[tuple[ListingRef, ...]]:
     columns = facts.listings
     groups: dict[str, list[ListingRef]] = {}
     for row, store in enumerate(columns.store.tolist()):

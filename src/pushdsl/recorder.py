@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from pushdsl.model import PlannedCell, Status
+from pushdsl.pacing import Pace
 from pushdsl.plugins.platform import Confirmed, Refused, RefusedKind, Temporary, Unauthorized, Unknown
-from pushdsl.pusher import FinalOutcome, NotSent, Pace, Result
+from pushdsl.pusher import FinalOutcome, NotSent, Result
 from pushdsl.store import Finished, RecordStore
 
 GROUP = 200

@@ -19,10 +19,10 @@ from pushdsl.limits import PRESETS, UNLIMITED, LimitsProfile
 from pushdsl.source import SourceText, Span
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, ValidationError
 
     from pushdsl.model import Store
-    from pushdsl.plugins.platform import Platform
+    from pushdsl.plugins.platform import Authorization, Platform
 
 CODES: dict[str, str] = {"PUSH064": "settings for an account that no store has"}
 
@@ -30,6 +30,13 @@ FILE = "pushdsl.toml"
 RECORD = "sqlite:///.pushdsl/record.db"
 
 T = TypeVar("T", bool, int, str)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingVariable:
+    """An environment variable that a setting names and the environment lacks; an error only where it is needed."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,9 @@ class Settings:
     push_enabled: bool = True
     zeroing_limit_percent: int = 20
     record_url: str = RECORD
+    token_key: str | MissingVariable | None = field(default=None, repr=False)
+    """Seals the tokens in the record; several with commas between, the first of them seals."""
+    tokens_in_clear: bool = False
     accounts: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     limits: LimitsProfile = UNLIMITED
@@ -60,7 +70,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
     _only(table, {"push", "record", "limits", "accounts"}, FILE)
     push, record = _table(table, "push"), _table(table, "record")
     _only(push, {"enabled", "zeroing_limit_percent"}, "[push]")
-    _only(record, {"url"}, "[record]")
+    _only(record, {"url", "token_key", "tokens"}, "[record]")
     all_accounts = _table(table, "accounts")
     accounts = {name: dict(_table(all_accounts, name, "accounts")) for name in all_accounts}
     capabilities = {name: _table(account, "capabilities", f"accounts.{name}") for name, account in accounts.items()}
@@ -71,6 +81,8 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         push_enabled=_typed(push, "enabled", bool, True, "[push]"),
         zeroing_limit_percent=_percentage(push),
         record_url=_record_url(folder, _typed(record, "url", str, RECORD, "[record]")),
+        token_key=_token_key(record, environment),
+        tokens_in_clear=_tokens_in_clear(record),
         accounts={name: _resolved(name, account, environment) for name, account in accounts.items()},
         capabilities=capabilities,
         limits=_limits(_table(table, "limits")),
@@ -82,6 +94,22 @@ def _percentage(push: Mapping[str, object]) -> int:
     if not 0 <= percentage <= 100:
         raise SettingsError(f"`zeroing_limit_percent` is {percentage}", "give a whole number from 0 to 100")
     return percentage
+
+
+def _token_key(record: Mapping[str, object], environment: Mapping[str, str]) -> str | MissingVariable | None:
+    if "token_key" not in record:
+        return None
+    key = _from_environment("[record]", "token_key", record["token_key"], environment)
+    if not isinstance(key, str | MissingVariable) or not key:
+        raise SettingsError("`token_key` in [record] is no text", 'write { env = "PUSHDSL_TOKEN_KEY" }')
+    return key
+
+
+def _tokens_in_clear(record: Mapping[str, object]) -> bool:
+    written = _typed(record, "tokens", str, "sealed", "[record]")
+    if written not in ("sealed", "clear"):
+        raise SettingsError(f"`tokens` in [record] is `{written}`", 'write `tokens = "clear"`, or leave it out')
+    return written == "clear"
 
 
 def _limits(table: Mapping[str, object]) -> LimitsProfile:
@@ -145,11 +173,31 @@ def _file_name(settings: Settings) -> str:
     return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def account_settings(settings: Settings, store: Store, platform: Platform) -> BaseModel:
-    """This store's settings, checked by its platform; raises SettingsError that names what is missing or wrong."""
+def account_settings(
+    settings: Settings, store: Store, platform: Platform, granted: Mapping[str, str] | None = None
+) -> BaseModel:
+    """This store's settings, checked by its platform; raises SettingsError that names what is missing or wrong.
+
+    `granted` are settings that the platform granted, such as tokens: they count before those of the file.
+    """
+    return _checked(settings, store, platform.settings, {**account_in_file(settings, store), **(granted or {})})
+
+
+def app_settings(settings: Settings, store: Store, authorization: Authorization) -> BaseModel:
+    """What the file says of the app alone, to authorise a shop that has no tokens yet. Raises SettingsError."""
+    app = authorization.app
+    in_file = account_in_file(settings, store)
+    return _checked(settings, store, app, {key: value for key, value in in_file.items() if key in app.model_fields})
+
+
+def account_in_file(settings: Settings, store: Store) -> Mapping[str, object]:
+    """What the file says of this store's account, unchecked."""
+    return settings.accounts.get(store.account, {})
+
+
+def _checked(settings: Settings, store: Store, model: type[BaseModel], raw: Mapping[str, object]) -> BaseModel:
     from pydantic import ValidationError
 
-    raw = settings.accounts.get(store.account, {})
     missing = [value.name for value in raw.values() if isinstance(value, MissingVariable)]
     if missing:
         raise SettingsError(
@@ -157,51 +205,44 @@ def account_settings(settings: Settings, store: Store, platform: Platform) -> Ba
             f"set the environment variable `{missing[0]}`",
         )
     try:
-        return platform.settings.model_validate(raw)
+        return model.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(_told(store, platform, error), _advice(settings, store)) from None
+        raise SettingsError(_told(store, model, error), _advice(settings, store, error)) from None
 
 
-def _told(store: Store, platform: Platform, error: object) -> str:
+def _told(store: Store, model: type[BaseModel], error: ValidationError) -> str:
     """One sentence of what pydantic found; never the values, which may be secrets."""
-    from pydantic import ValidationError
-
-    assert isinstance(error, ValidationError)
     absent, wrong = [], []
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         key = ".".join(str(part) for part in item["loc"])
         if item["type"] == "missing":
             absent.append(f"`{key}`")
         elif item["type"] == "extra_forbidden":
-            near = get_close_matches(key, platform.settings.model_fields, n=1)
-            wrong.append(f"`{key}` is no setting of {platform.name}" + (f", did you mean `{near[0]}`" if near else ""))
+            near = get_close_matches(key, model.model_fields, n=1)
+            wrong.append(f"`{key}` is no setting of {store.platform}" + (f", did you mean `{near[0]}`" if near else ""))
         else:
             wrong.append(f"`{key}`: {item['msg'].lower()}")
     parts = [f"has no {', '.join(absent)}"] if absent else []
     return f"store `{store.name}` " + "; ".join([*parts, *wrong])
 
 
-def _advice(settings: Settings, store: Store) -> str:
+def _advice(settings: Settings, store: Store, error: ValidationError) -> str:
+    missing = {str(item["loc"][0]) for item in error.errors(include_input=False) if item["type"] == "missing"}
+    if missing == {"access_token"}:
+        return f"let the seller in with `pushdsl authorize {store.name}`"
     return f"put it under `[accounts.{store.account}]` in `{settings.folder / FILE}`"
 
 
-@dataclass(frozen=True, slots=True)
-class MissingVariable:
-    """An environment variable that a setting names and the environment lacks; an error only where it is needed."""
-
-    name: str
-
-
 def _resolved(account: str, raw: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:
-    return {key: _from_environment(account, key, value, environment) for key, value in raw.items()}
+    return {key: _from_environment(f"[accounts.{account}]", key, value, environment) for key, value in raw.items()}
 
 
-def _from_environment(account: str, key: str, value: object, environment: Mapping[str, str]) -> object:
+def _from_environment(where: str, key: str, value: object, environment: Mapping[str, str]) -> object:
     if not isinstance(value, dict):
         return value
     name = value.get("env")
     if set(value) != {"env"} or not isinstance(name, str):
-        raise SettingsError(f"`{key}` in `[accounts.{account}]` is a table", 'write a value or { env = "NAME" }')
+        raise SettingsError(f"`{key}` in `{where}` is a table", 'write a value or { env = "NAME" }')
     return environment[name] if name in environment else MissingVariable(name)
 
 

@@ -105,12 +105,12 @@ def test_a_database_of_another_program_is_named_and_left_alone(path: Path, table
 def test_a_record_of_a_newer_version_asks_for_an_update(path: Path, create: bool) -> None:
     open_store(url(path)).close()
     with closing(sqlite3.connect(path)) as newer:
-        newer.execute("UPDATE meta SET value = 2 WHERE name = 'pushdsl.record'")
+        newer.execute("UPDATE meta SET value = 3 WHERE name = 'pushdsl.record'")
         newer.commit()
 
     message, help = fault(url(path), create=create)
 
-    assert message == f"`{path}` was written by a newer pushdsl (record 2; this one knows 1)"
+    assert message == f"`{path}` was written by a newer pushdsl (record 3; this one knows 2)"
     assert help.startswith("update pushdsl")
 
 

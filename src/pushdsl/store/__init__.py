@@ -5,6 +5,6 @@ Importing this imports SQLAlchemy; import it where a record is opened, not at st
 
 from __future__ import annotations
 
-from pushdsl.store.store import Finished, RecordStore, StoreSummary, open_existing, open_store
+from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary, open_existing, open_store
 
-__all__ = ["Finished", "RecordStore", "StoreSummary", "open_existing", "open_store"]
+__all__ = ["Finished", "RecordStore", "SealedGrant", "StoreSummary", "open_existing", "open_store"]

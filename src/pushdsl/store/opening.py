@@ -107,7 +107,11 @@ def _check(engine: Engine, path: Path, create: bool) -> None:
         if create and not inspect(connection).get_table_names():
             metadata.create_all(connection)
             connection.execute(WRITE_META, {"p_tenant": "", "p_name": MARKER, "p_value": SCHEMA})
-        _check_schema(path, _schema(connection))
+        schema = _schema(connection)
+        _check_schema(path, schema)
+        if create and schema != SCHEMA:  # so far every newer schema only has tables more
+            metadata.create_all(connection)
+            connection.execute(WRITE_META, {"p_tenant": "", "p_name": MARKER, "p_value": SCHEMA})
         if create:  # a file that cannot be written is found now, and not after the first push
             connection.execute(meta.update().values(value=meta.c.value))
     if create:

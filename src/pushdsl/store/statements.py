@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pushdsl.model import Status
-from pushdsl.store.tables import cell, meta, record
+from pushdsl.store.tables import cell, meta, record, token
 
 Dialect = Literal["sqlite", "postgresql"]
 UPSERTS: Mapping[Dialect, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -355,3 +355,37 @@ def _delete_crowd() -> Delete:
 
 
 DELETE_CROWD: Delete = _delete_crowd()
+
+
+# ---- tokens -----------------------------------------------------------------------------------------
+
+_THIS_TOKEN = and_(token.c.tenant == bindparam("p_tenant"), token.c.account == bindparam("p_account"))
+
+READ_TOKEN: Select[Any] = select(
+    token.c.sealed, token.c.access_until, token.c.refresh_until, token.c.version, token.c.seed
+).where(_THIS_TOKEN, token.c.version > _ZERO)
+
+CLAIM_TOKEN: Update = (
+    update(token)
+    .where(
+        _THIS_TOKEN,
+        token.c.version == bindparam("p_version"),
+        or_(token.c.claimed_until.is_(None), token.c.claimed_until <= bindparam("p_now")),
+    )
+    .values(claimed_until=bindparam("p_until"))
+)
+
+RELEASE_TOKEN: Update = update(token).where(_THIS_TOKEN).values(claimed_until=null())
+
+
+def first_claim(dialect: Dialect) -> Insert:
+    """The claim of an account that nothing was granted to yet; inserts nothing where there is a row already."""
+    made: Insert = UPSERTS[dialect](token).on_conflict_do_nothing(index_elements=["tenant", "account"])
+    return made
+
+
+def keep_token(dialect: Dialect) -> Insert:
+    made = UPSERTS[dialect](token)
+    new = {column.name: made.excluded[column.name] for column in token.c if not column.primary_key}
+    kept: Insert = made.on_conflict_do_update(index_elements=["tenant", "account"], set_=new)
+    return kept

@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Delete, Engine, Executable
+from sqlalchemy import URL, Connection, Delete, Engine, Executable, inspect
 
 from pushdsl.errors import PushdslError
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, RecordedLive, Status
 from pushdsl.store import lock, opening, statements
-from pushdsl.store.tables import LAST_RECORD
+from pushdsl.store.tables import LAST_RECORD, token
 
 LATEST = 100
 """Records kept of a listing, at all its locations together."""
@@ -72,6 +72,17 @@ class StoreSummary:
     failures: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class SealedGrant:
+    """The tokens of an account as they are kept; `version` grows with every renewal."""
+
+    sealed: str
+    access_until: datetime | None
+    refresh_until: datetime | None
+    version: int
+    seed: str
+
+
 def open_store(url: str, *, create: bool = True, tenant: str = "") -> RecordStore:
     """The store of record at `url`, such as `sqlite:///.pushdsl/record.db`; made if it is absent and `create` allows.
 
@@ -101,6 +112,8 @@ class RecordStore:
         self._desire = statements.desire(dialect)
         self._observe = statements.observe(dialect)
         self._skip = statements.skip(dialect)
+        self._first_claim = statements.first_claim(dialect)
+        self._keep_token = statements.keep_token(dialect)
         self._texts: dict[Executable, str] = {}
 
     def __enter__(self) -> RecordStore:
@@ -141,6 +154,53 @@ class RecordStore:
         with self._transaction(opening.WRITE) as connection:
             read = (self._key(key) | _read(live) | began for key, live in shown)
             self._many(connection, self._observe, read)
+
+    # ---- tokens -------------------------------------------------------------------------------------
+
+    def grant(self, account: str) -> SealedGrant | None:
+        """The newest tokens of an account; None where none were kept."""
+        with self._transaction() as connection:
+            if not inspect(connection).has_table(token.name):  # an older record that nothing was written to since
+                return None
+            row = connection.execute(statements.READ_TOKEN, self._ours() | {"p_account": account}).first()
+        if row is None:
+            return None
+        return SealedGrant(row.sealed, _time(row.access_until), _time(row.refresh_until), row.version, row.seed)
+
+    def claim_grant(self, account: str, version: int, now: datetime, until: datetime) -> bool:
+        """Whether the caller alone may renew this version until then. Version 0: nothing was kept yet."""
+        claim = {
+            "p_account": account,
+            "p_version": version,
+            "p_now": _milliseconds(now),
+            "p_until": _milliseconds(until),
+        }
+        with self._transaction(opening.DURABLE) as connection:
+            if version == 0:
+                empty = {"account": account, "version": 0, "sealed": "", "seed": "", "changed_at": _milliseconds(now)}
+                connection.execute(self._first_claim, {"tenant": self._tenant} | empty)
+            return connection.execute(statements.CLAIM_TOKEN, self._ours() | claim).rowcount == 1
+
+    def release_grant(self, account: str) -> None:
+        """Gives a claim back that came to nothing."""
+        with self._transaction(opening.WRITE) as connection:
+            connection.execute(statements.RELEASE_TOKEN, self._ours() | {"p_account": account})
+
+    def keep_grant(self, account: str, grant: SealedGrant, *, at: datetime) -> None:
+        """Keeps new tokens in place of the old ones and ends the claim; on the disk before it returns."""
+        row = {
+            "tenant": self._tenant,
+            "account": account,
+            "version": grant.version,
+            "sealed": grant.sealed,
+            "seed": grant.seed,
+            "access_until": None if grant.access_until is None else _milliseconds(grant.access_until),
+            "refresh_until": None if grant.refresh_until is None else _milliseconds(grant.refresh_until),
+            "claimed_until": None,
+            "changed_at": _milliseconds(at),
+        }
+        with self._transaction(opening.DURABLE) as connection:
+            connection.execute(self._keep_token, row)
 
     # ---- pushes -------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The three tables of the store of record: what holds for the whole file, the state of every cell, and its history.
+"""The tables of the store of record: what holds for the whole file, every cell's state and history, and tokens.
 
 State and history are apart, so that deleting history never loses what a store shows. Times are milliseconds since
 1970 UTC. Every key begins with a tenant, empty where one shop owner has the file alone.
@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Meta
 
 from pushdsl.model import Status
 
-SCHEMA = 1
+SCHEMA = 2
 """Grows with every change that an older pushdsl would not understand."""
 MARKER = "pushdsl.record"
 """The name in `meta` whose value is the schema; a file without it is not ours."""
@@ -79,6 +79,23 @@ record = Table(
     Column("finished_at", BigInteger),
     Column("count", Integer, nullable=False),
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in Status)})", name="four_statuses"),
+    sqlite_with_rowid=False,
+)
+
+# `sealed` is the grant's settings, encrypted unless the project wants them in the clear. `claimed_until`: a process is
+# about to renew this version; `version` 0 is such a claim before anything was granted.
+token = Table(
+    "token",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("seed", Text, nullable=False),
+    Column("access_until", BigInteger),
+    Column("refresh_until", BigInteger),
+    Column("claimed_until", BigInteger),
+    Column("changed_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -1,0 +1,83 @@
+"""Calls in, at the platform's own rate out: a gate for each store, or for all stores of an app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aiolimiter import AsyncLimiter
+
+if TYPE_CHECKING:
+    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from pydantic import BaseModel
+
+    from pushdsl.model import Store
+    from pushdsl.plugins.platform import Capabilities, Platform
+
+ANSWER_SECONDS = 30.0
+"""How long a store may take to begin its answer, and to go on with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Time as the pusher sees it; tests put in their own."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Gate:
+    """Lets requests through evenly, and none while the platform asked for quiet."""
+
+    def __init__(self, per_second: float) -> None:
+        # a bucket that is full at first would let through twice the rate in the first second
+        burst = max(1.0, per_second // 20)
+        self._limiter = AsyncLimiter(burst, burst / per_second)
+        self._open = asyncio.Event()
+        self._open.set()
+        self._closers = 0
+
+    async def passed(self) -> None:
+        """Returns when the next request may be sent."""
+        await self._open.wait()
+        await self._limiter.acquire()
+        await self._open.wait()
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Nobody passes while this lasts."""
+        self._closers += 1
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._closers -= 1
+            if not self._closers:
+                self._open.set()
+
+    async def middleware(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        """For an HTTP session: every request waits at the gate, and its time begins when it is through."""
+        await self.passed()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await handler(request)
+
+
+class Gates:
+    """The gates of one process: whoever pushes to a store goes through the same one."""
+
+    def __init__(self) -> None:
+        self._gates: dict[tuple[str, ...], Gate] = {}
+
+    def of(self, store: Store, platform: Platform, settings: BaseModel, capabilities: Capabilities) -> Gate:
+        """One gate an account, or one an app: its credentials that are no secrets tell apps apart."""
+        key: tuple[str, ...] = (platform.name, store.account)
+        if capabilities.requests_scope == "app":
+            fields = platform.authorization.app.model_fields if platform.authorization is not None else ()
+            key = (platform.name, *(repr(getattr(settings, name, "")) for name in fields))
+        if key not in self._gates:
+            self._gates[key] = Gate(capabilities.requests_per_second)
+        return self._gates[key]

@@ -1,0 +1,74 @@
+"""A project's stores in; how to reach each of them out: settings, tokens as the record has them, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from pushdsl.calling import Reach
+from pushdsl.errors import SettingsError
+from pushdsl.settings import MissingVariable, Settings, account_in_file, account_settings
+from pushdsl.store import RecordStore, open_existing
+from pushdsl.tokens import Held, NoSeal, RecordVault, Seal, TokenKeeper, Vault, seed_of
+
+if TYPE_CHECKING:
+    from pushdsl.model import Store
+    from pushdsl.plugins.manager import InstalledPlatforms
+    from pushdsl.plugins.platform import Capabilities
+
+
+def seal_of(settings: Settings) -> Seal | NoSeal | None:
+    """How this project keeps tokens; None where it does not say. Raises SettingsError, PushdslError."""
+    match settings.token_key:
+        case MissingVariable(name):
+            raise SettingsError(
+                f"`token_key` takes `{name}`, which the environment does not have",
+                f"set the environment variable `{name}`",
+            )
+        case str(keys):
+            return Seal(keys)
+        case None:
+            return NoSeal() if settings.tokens_in_clear else None
+
+
+def vault_of(settings: Settings, record: RecordStore) -> RecordVault | None:
+    seal = seal_of(settings)
+    return None if seal is None else RecordVault(record, seal)
+
+
+def check_settings(settings: Settings, platforms: InstalledPlatforms, stores: Iterable[Store]) -> None:
+    """Raises SettingsError where a store cannot be reached for want of settings; makes no record."""
+    record = open_existing(settings.record_url)
+    if record is None:
+        for store in stores:
+            account_settings(settings, store, platforms.get(store.platform).platform)
+        return
+    with record:
+        for store in stores:
+            held = _held(settings, store, vault_of(settings, record))
+            account_settings(settings, store, platforms.get(store.platform).platform, held.settings if held else None)
+
+
+def reach(
+    settings: Settings, platforms: InstalledPlatforms, stores: Iterable[Store],
+    limits: Mapping[str, Capabilities], record: RecordStore,
+) -> dict[str, Reach]:  # fmt: skip
+    """How to reach each store, by name; stores of one account share its tokens. Raises SettingsError."""
+    vault = vault_of(settings, record)
+    keepers: dict[str, TokenKeeper] = {}
+    reaching: dict[str, Reach] = {}
+    for store in stores:
+        platform = platforms.get(store.platform).platform
+        held = _held(settings, store, vault)
+        given = account_settings(settings, store, platform, held.settings if held else None)
+        if platform.authorization is not None and store.account not in keepers:
+            raw = account_in_file(settings, store)
+            keepers[store.account] = TokenKeeper(store, platform, raw, given, held, vault)
+        reaching[store.name] = Reach(store, platform, given, limits[store.name], keepers.get(store.account))
+    return reaching
+
+
+def _held(settings: Settings, store: Store, vault: Vault | None) -> Held | None:
+    """What was granted, unless the file has newer tokens than those that it replaced."""
+    held = vault.load(store.account) if vault is not None else None
+    return held if held is not None and held.seed == seed_of(account_in_file(settings, store)) else None

@@ -1,0 +1,303 @@
+"""A token that runs out is renewed once, kept before it is used, and never stands anywhere in the clear."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from pushdsl.calling import Caller, Reach
+from pushdsl.errors import PushdslError
+from pushdsl.model import Store
+from pushdsl.pacing import Gates, Pace
+from pushdsl.plugins.platform import (
+    Batch,
+    Capabilities,
+    CellPush,
+    Confirmed,
+    Connection,
+    Failure,
+    Grant,
+    Outcome,
+    Query,
+    ReadResult,
+    Shown,
+    Temporary,
+    Unauthorized,
+    Unknown,
+)
+from pushdsl.store import open_store
+from pushdsl.tokens import Held, NoSeal, RecordVault, Seal, TokenKeeper, new_key, seed_of
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+RAW = {"access_token": "access-canary-0", "refresh_token": "refresh-canary-0"}
+
+
+class App(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Settings(App):
+    access_token: SecretStr
+    refresh_token: SecretStr
+
+
+class Marketplace:
+    """A platform, its authorization and its server at once: one access token is good, each refresh token for once."""
+
+    name = "marketplace"
+    app = App
+    refresh_ahead = timedelta(minutes=5)
+
+    def __init__(self, lasts: timedelta | None = timedelta(hours=4)) -> None:
+        self.authorization = self
+        self.settings = Settings
+        self.access, self.refresh_token, self.lasts = "access-canary-0", "refresh-canary-0", lasts
+        self.refreshes = self.pushes = 0
+        self.answers: list[Failure] = []
+        self.at_refresh: list[str | None] = []
+
+    def expire(self) -> None:
+        self.access = "another one"
+
+    async def refresh(self, connection: Connection) -> Grant | Failure:
+        settings = connection.settings
+        assert isinstance(settings, Settings)
+        await asyncio.sleep(0)
+        if self.answers:
+            return self.answers.pop(0)
+        if settings.refresh_token.get_secret_value() != self.refresh_token:
+            return Unauthorized("reauthorize", "Invalid refresh_token.")
+        self.refreshes += 1
+        self.access, self.refresh_token = f"access-canary-{self.refreshes}", f"refresh-canary-{self.refreshes}"
+        until = None if self.lasts is None else connection.now() + self.lasts
+        return Grant({"access_token": self.access, "refresh_token": self.refresh_token}, until)
+
+    async def push(self, batch: Batch) -> Sequence[Outcome]:
+        self.pushes += 1
+        settings = batch.connection.settings
+        assert isinstance(settings, Settings)
+        await asyncio.sleep(0)
+        if settings.access_token.get_secret_value() != self.access:
+            return [Unauthorized("refresh", "the token has run out") for _ in batch.cells]
+        return [Confirmed() for _ in batch.cells]
+
+    async def read(self, query: Query) -> ReadResult:
+        return [Shown(listing.store_sku, "", 1) for listing in query.listings]
+
+
+CELL = CellPush("A", "1", "2", "", 5)
+STORE = Store("shop", "marketplace", "shop")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at, self.waited = NOW, 0.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+        self.waited += seconds
+        await asyncio.sleep(0)
+
+
+def keeper_of(
+    shop: Marketplace, vault: RecordVault | None, raw: Mapping[str, str] = RAW, held: Held | None = None
+) -> TokenKeeper:
+    given = Settings.model_validate({**raw, **(held.settings if held else {})})
+    return TokenKeeper(STORE, shop, raw, given, held, vault)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def calling(shop: Marketplace, keeper: TokenKeeper, clock: Clock) -> AsyncIterator[Caller]:
+    reach = Reach(STORE, shop, keeper.settings, Capabilities(), keeper)  # type: ignore[arg-type]
+    async with reach.caller(None, Gates(), Pace(clock.now, clock.sleep)) as caller:
+        yield caller
+
+
+def push(shop: Marketplace, keeper: TokenKeeper, clock: Clock | None = None, times: int = 1) -> list[Outcome]:
+    async def go() -> list[Outcome]:
+        async with calling(shop, keeper, clock or Clock()) as caller:
+            answers = await asyncio.gather(*(caller.push((CELL,)) for _ in range(times)))
+        return [outcome for answer in answers for outcome in answer]
+
+    return asyncio.run(go())
+
+
+def test_a_token_that_many_calls_find_expired_is_renewed_once(tmp_path: Path) -> None:
+    shop = Marketplace()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        keeper = keeper_of(shop, RecordVault(record, Seal(new_key())))
+        shop.expire()
+
+        outcomes = push(shop, keeper, times=20)
+
+    assert outcomes == [Confirmed()] * 20
+    assert shop.refreshes == 1
+
+
+def test_a_new_token_outlives_the_process_and_is_sealed(tmp_path: Path) -> None:
+    shop, url, seal = Marketplace(), f"sqlite:///{tmp_path}/record.db", Seal(new_key())
+    with open_store(url) as record:
+        shop.expire()
+        push(shop, keeper_of(shop, RecordVault(record, seal)))
+
+    with open_store(url) as record:
+        vault = RecordVault(record, seal)
+        held = vault.load("shop")
+        assert held is not None
+        assert push(shop, keeper_of(shop, vault, held=held)) == [Confirmed()]
+        assert "canary" not in repr(held)
+    assert shop.refreshes == 1
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert b"canary" not in written
+
+
+def test_tokens_are_in_the_clear_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    shop = Marketplace()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        shop.expire()
+        push(shop, keeper_of(shop, RecordVault(record, NoSeal())))
+
+    written = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert b"refresh-canary-1" in written
+
+
+def test_where_a_new_token_could_not_be_kept_none_is_asked_for() -> None:
+    shop = Marketplace()
+    shop.expire()
+
+    [outcome] = push(shop, keeper_of(shop, None))
+
+    assert isinstance(outcome, Unauthorized)
+    assert outcome.action == "reauthorize"
+    assert "token_key" in outcome.message
+    assert shop.refreshes == 0
+
+
+def test_a_token_is_renewed_before_its_end(tmp_path: Path) -> None:
+    shop, clock = Marketplace(), Clock()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        keeper = keeper_of(shop, RecordVault(record, Seal(new_key())))
+        shop.expire()
+        push(shop, keeper, clock)
+        calls = shop.pushes
+
+        clock.at += timedelta(hours=3, minutes=54)
+        push(shop, keeper, clock)
+        assert shop.refreshes == 1
+        clock.at += timedelta(minutes=2)
+        push(shop, keeper, clock)
+
+    assert (shop.refreshes, shop.pushes - calls) == (2, 2)
+
+
+def test_a_token_that_is_still_good_is_used_while_it_cannot_be_renewed(tmp_path: Path) -> None:
+    shop, clock = Marketplace(), Clock()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        keeper = keeper_of(shop, RecordVault(record, Seal(new_key())))
+        shop.expire()
+        push(shop, keeper, clock)
+        clock.at += timedelta(hours=3, minutes=58)
+        shop.answers = [Temporary("busy")]
+
+        assert push(shop, keeper, clock) == [Confirmed()]
+        clock.at += timedelta(minutes=3)
+        shop.answers = [Unknown("the answer was lost")]
+        [outcome] = push(shop, keeper, clock)
+
+    assert isinstance(outcome, Temporary)
+
+
+def test_a_refresh_token_that_is_spent_asks_the_seller_in_again(tmp_path: Path) -> None:
+    shop = Marketplace()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        keeper = keeper_of(shop, RecordVault(record, Seal(new_key())))
+        shop.expire()
+        shop.refresh_token = "spent"
+
+        assert push(shop, keeper) == [Unauthorized("reauthorize", "Invalid refresh_token.")]
+
+
+def test_two_processes_renew_a_token_once(tmp_path: Path) -> None:
+    """Each has a keeper and a record of its own; they meet in the file alone."""
+    shop, clock, seal, url = Marketplace(), Clock(), Seal(new_key()), f"sqlite:///{tmp_path}/record.db"
+    shop.expire()
+
+    async def go() -> list[Outcome]:
+        with open_store(url) as one, open_store(url) as other:
+            keepers = [keeper_of(shop, RecordVault(record, seal)) for record in (one, other)]
+            async with calling(shop, keepers[0], clock) as first, calling(shop, keepers[1], clock) as second:
+                answers = await asyncio.gather(first.push((CELL,)), second.push((CELL,)))
+        return [outcome for answer in answers for outcome in answer]
+
+    assert asyncio.run(go()) == [Confirmed(), Confirmed()]
+    assert shop.refreshes == 1
+
+
+def test_a_claim_of_a_process_that_died_is_taken_over(tmp_path: Path) -> None:
+    shop, clock = Marketplace(), Clock()
+    shop.expire()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = RecordVault(record, Seal(new_key()))
+        assert vault.claim("shop", 0, NOW)
+        assert not vault.claim("shop", 0, NOW)
+
+        assert push(shop, keeper_of(shop, vault), clock) == [Confirmed()]
+
+    assert 60 <= clock.waited <= 61
+
+
+def test_newer_tokens_in_the_file_count_again() -> None:
+    held = Held({"access_token": "granted"}, None, None, 1, seed_of(RAW))
+
+    assert seed_of({**RAW, "partner_id": 7}) == held.seed
+    assert seed_of({**RAW, "access_token": "pasted by hand"}) != held.seed
+
+
+def test_another_key_does_not_open_what_was_sealed_and_an_old_one_behind_it_does() -> None:
+    old, new = new_key(), new_key()
+    sealed = Seal(old).seal(json.dumps(RAW))
+
+    with pytest.raises(PushdslError, match="sealed with another key"):
+        Seal(new).open(sealed)
+    assert json.loads(Seal(f"{new}, {old}").open(sealed)) == RAW
+    with pytest.raises(PushdslError, match="no key"):
+        Seal("hunter2")
+
+
+def test_a_plugin_that_fails_to_renew_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Marketplace()
+    shop.expire()
+
+    async def broken(connection: Connection) -> Grant | Failure:
+        raise RuntimeError("POST /token?refresh_token=refresh-canary-0")
+
+    monkeypatch.setattr(shop, "refresh", broken)
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        [outcome] = push(shop, keeper_of(shop, RecordVault(record, Seal(new_key()))))
+
+    assert isinstance(outcome, Temporary)
+    assert "canary" not in repr(outcome)
+
+
+def test_requests_wait_at_the_gate_while_the_platform_asked_for_quiet() -> None:
+    passed: list[int] = []
+
+    async def go() -> None:
+        gate = Gates().of(STORE, Marketplace(), Settings.model_validate(RAW), Capabilities(requests_per_second=1000))  # type: ignore[arg-type]
+        with gate.closed():
+            waiting = asyncio.create_task(gate.passed())
+            waiting.add_done_callback(lambda _: passed.append(1))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert passed == []
+        await waiting
+
+    asyncio.run(go())
