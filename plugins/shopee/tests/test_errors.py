@@ -35,6 +35,7 @@ def means(now: datetime) -> Callable[..., Any]:
         ("error_rate_limit", "Too many requests. You have reached the rate limit. Please try again later."),
         ("error_auth", "System error, please try again later."),
         ("error_auth", "Please wait for the holiday mode set then to edit item. Please try later."),
+        ("error_get_shop_fail", "Get shop failed. please try later."),
     ],
 )
 def test_a_passing_failure_is_temporary(means: Callable[..., Any], error: str, message: str) -> None:
@@ -52,8 +53,33 @@ def test_a_passing_failure_is_temporary(means: Callable[..., Any], error: str, m
 def test_the_daily_limit_lasts_until_midnight_in_singapore(now_utc: datetime, seconds: int) -> None:
     message = "The total API call number made by your APP has reached the daily API call limit, please try again after"
 
-    outcome = trouble(Answer("error_limit", message, {}), lambda: now_utc)
-    assert Temporary(message, seconds, "error_limit") == outcome
+    for words in (message, f"{message} 00: 00 (UTC+08:00)", "Please try again later.", ""):
+        outcome = trouble(Answer("error_limit", words, {}), lambda: now_utc)
+        assert Temporary(words or "error_limit", seconds, "error_limit") == outcome
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "kind"),
+    [
+        ("shop_banned", "The shop account has been banned. Please try again later.", "blocked"),
+        ("error_item_not_found", "System error, please try again later.", "not_found"),
+        ("error_cannt_edit_stock_in_promotion", "Stock limit: item is under promotion.", "locked"),
+    ],
+)
+def test_a_code_that_means_one_thing_goes_before_its_words(
+    means: Callable[..., Any], error: str, message: str, kind: str
+) -> None:
+    assert kind == means(error, message).kind
+
+
+@pytest.mark.parametrize(
+    "error", ["error_auth", "error_param", "error_inner", "error_server", "error_busi", "error_data"]
+)
+def test_the_words_of_a_code_that_means_many_things_go_before_it(means: Callable[..., Any], error: str) -> None:
+    assert means(error, "Item not belong to shop.").kind == "not_found"
+    assert means(error, "Stock should be larger than reserved stock.").kind == "locked"
+    assert isinstance(means(error, "Invalid access_token."), Unauthorized)
+    assert isinstance(means(error, "System error, please try again later."), Temporary)
 
 
 @pytest.mark.parametrize(
@@ -78,11 +104,17 @@ def test_an_expired_token_asks_for_a_refresh(means: Callable[..., Any], error: s
         ("error_auth", "Invalid partner_id or shopid."),
         ("error_auth", "Invalid refresh_token."),
         ("error_shop_refresh_token", ""),
+        ("error_auth", "Invalid code"),
+        ("invalid_code", "The code is expired or used or invalid, please check the code."),
+        ("invalid_shop_id", "The code or shop_id is wrong, please check the code or the shop_id."),
+        ("invalid_main_acount_id", "The code or main_accoount_id is wrong, please check the code or the"),
     ],
 )
 def test_a_lost_consent_asks_for_a_new_one(means: Callable[..., Any], error: str, message: str) -> None:
     assert Unauthorized("reauthorize", message or error, error) == means(error, message)
 
+
+_FULL_FBS, _NO_STOCK = "The current item belong to the full FBS", "so normal stock must be equal to 0"
 
 REFUSALS = [
     ("bad_request", "call", "error_sign", "Wrong sign."),
@@ -106,8 +138,9 @@ REFUSALS = [
     ("blocked", "call", "error_item_uneditable", "Can't edit this item. item status can not support editing."),
     ("blocked", "call", "error_auth", "Shop status doesn't match"),
     ("blocked", "call", "error_wms_shop_block_upate_stock", "Warehouse shop can't update stock."),
-    ("blocked", "call", "error_server", "full FBS shop, so normal stock must be equal to 0"),
-    ("blocked", "call", "error_auth", "full FBS or B2C shop, so normal stock must be equal to 0"),
+    ("blocked", "call", "error_server", f"{_FULL_FBS} shop, {_NO_STOCK}"),
+    ("blocked", "call", "error_auth", f"{_FULL_FBS} or B2C shop, {_NO_STOCK}"),
+    ("blocked", "call", "error_auth", "cnsc shop not upgraded, can not edit item."),
     ("blocked", "call", "error_busi_cannot_edit_vsku", "Can not use OpenAPI to edit/create VSKU"),
     ("blocked", "call", "error_auth_product_is_pff", ""),
     ("blocked", "call", "error_ashop_api_permission", "The shop is Affiliate shop has no permission to call this API."),
@@ -135,6 +168,10 @@ REFUSALS = [
     ("bad_request", "call", "error_param_dts_exceeds_max_limit", "Days_to_ship exceeds max limit"),
     ("bad_request", "call", "error_category_dts", "The current day_to_ship is bigger than category's max"),
     ("bad_request", "call", "error_param_category_not_support_pre_order", "Category does not support pre-order."),
+    ("bad_request", "call", "error_auth", "Your shop can not use model level dts"),
+    ("locked", "call", "error_cannt_edit_pre_order_in_promotion", "Item cannot be changed to pre-order when item is"),
+    ("locked", "call", "error_cannt_edit_estimated_days_in_promotion", "Item's estimated days cannot be changed"),
+    ("bad_request", "row", "error_busi_update_stock_failed", "Update stock failed, please check failure_list"),
     ("locked", "call", "error_flash_sale_days_to_ship_lock", "Days_to ship cannot be changed when item is under"),
     ("bad_request", "row", "error_inner", "Update item failed for a reason"),
     ("bad_request", "row", "error_of_next_year", "something new"),
@@ -158,6 +195,10 @@ def test_a_refusal_has_its_kind_and_halves_the_call_only_where_a_row_is_at_fault
     [
         ("model ID not exist in sku", "not_found"),
         ("Total stock must be more than reserved stock.", "locked"),
+        ("Input item_id and model_id are not matched", "not_found"),
+        ("Can not update item with stock less than reserve stock", "locked"),
+        ("Model stock cannot be editted when item/model is promotion.", "locked"),
+        ("Lack of location_id, please double check.", "bad_request"),
         ("error_item_uneditable", "blocked"),
         ("a reason that nobody has seen", "bad_request"),
         ("", "bad_request"),

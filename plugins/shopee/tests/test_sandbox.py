@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,23 @@ from typing import Any
 
 import pytest
 
-from pushdsl.plugins import Connection, ListingRef, Location, Shown, Store
+from pushdsl.plugins import (
+    Batch,
+    CellPush,
+    Confirmed,
+    Connection,
+    ListingRef,
+    Location,
+    Outcome,
+    Query,
+    Refused,
+    Shown,
+    Store,
+    Temporary,
+    Unauthorized,
+    Unknown,
+)
+from pushdsl_shopee.platform import Shopee
 from pushdsl_shopee.sandbox import ShopeeSandbox
 from pushdsl_shopee.signing import public_sign, shop_sign
 
@@ -340,3 +357,181 @@ def test_listings_whose_ids_are_no_numbers_are_not_in_the_shop(in_sandbox: Any) 
 
     strange = [ListingRef("SKU-9", "mug", "1"), ListingRef("SKU-8", "1000", "red")]
     assert in_sandbox.run(talk, STORE, [*LISTINGS, *strange]) == ["SKU-1", "SKU-2", "SKU-0"]
+
+
+# Orders and promotions, faults and the day's limit
+
+
+CELL = CellPush("SKU-1", "1000", "1", "", 9)
+HOOK = "https://push.example.test/shopee"
+
+
+async def pushed(connection: Connection, **changed: Any) -> Outcome:
+    [outcome] = await Shopee().push(Batch(connection, (replace(CELL, **changed),)))
+    return outcome
+
+
+async def read(connection: Connection, number: int = 0) -> object:
+    [answer] = await Shopee().read(Query(connection, (LISTINGS[number],)))
+    return answer
+
+
+def test_an_order_is_told_in_a_message_that_is_believed(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        [message] = sandbox.sell(STORE.name, "SKU-1", 2, HOOK)
+        [event] = Shopee().verify_webhook(connection.settings, message) or []
+        assert Shopee().verify_webhook(connection.settings, replace(message, body=message.body + b" ")) is None
+        assert json.loads(message.body)["code"] == 3
+        return event.kind, event.listings, await read(connection)
+
+    listing = ListingRef("", "1000", "1")
+    assert ("order_status", (listing,), Shown("SKU-1", "", 3)) == in_sandbox.run(talk, STORE, LISTINGS)
+
+
+def test_an_order_in_a_promotion_takes_from_what_it_reserves(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        sandbox.show(STORE.name, Shown("SKU-0", "", 9, reserved=4))
+        messages = sandbox.sell(STORE.name, "SKU-0", 3, HOOK)
+        events = [Shopee().verify_webhook(connection.settings, message) or () for message in messages]
+        told = json.loads(messages[1].body)["data"]
+        assert (told["action"], told["changed_values"]) == (
+            "place_order",
+            [{"name": "reserved_stock", "old": 4, "new": 1}],
+        )
+        assert len({event.id for [event] in events}) == 2
+        return [(event.kind, event.listings) for [event] in events], await read(connection, 2)
+
+    listing = (ListingRef("", "3000", ""),)
+    told = [("order_status", listing), ("reserved_stock", listing)]
+    assert (told, Shown("SKU-0", "", 6, reserved=1)) == in_sandbox.run(talk, STORE, LISTINGS)
+
+
+def test_nothing_is_told_of_an_order_that_cannot_be(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        with pytest.raises(ValueError, match="does not show 6"):
+            sandbox.sell(STORE.name, "SKU-1", 6, HOOK)
+        return await read(connection)
+
+    assert Shown("SKU-1", "", 5) == in_sandbox.run(talk, STORE, LISTINGS)
+
+
+@pytest.mark.parametrize("store", [STORE, TWO])
+def test_a_promotion_that_begins_is_met_by_the_floor_and_shown_by_a_read(in_sandbox: Any, store: Store) -> None:
+    """It reserves all that the listing shows, so that less is refused and the same again is not."""
+    names = [location.name for location in store.locations] or [""]
+
+    def cells(quantity: int) -> tuple[CellPush, ...]:
+        return tuple(replace(CELL, location=name, quantity=quantity) for name in names)
+
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        sandbox.fail("promotion_begins")
+        refused = await Shopee().push(Batch(connection, cells(4)))
+        assert {"locked"} == {outcome.kind for outcome in refused if isinstance(outcome, Refused)}
+        shown = await Shopee().read(Query(connection, (LISTINGS[0],)))
+        promotions = await get(sandbox, connection, "product/get_item_promotion", "&item_id_list=1000")
+        [listed] = promotions["response"]["success_list"]
+        reserved = sum(
+            p["promotion_stock_info_v2"]["summary_info"]["total_reserved_stock"] for p in listed["promotion"]
+        )
+        assert {Confirmed()} == set(await Shopee().push(Batch(connection, cells(5))))
+        return [answer.reserved for answer in shown if isinstance(answer, Shown)], reserved
+
+    whole = 5 * len(names)
+    assert ([whole, 0][: len(names)], whole) == in_sandbox.run(talk, store, LISTINGS)
+
+
+def test_without_a_promotion_there_are_no_rows(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        said = await get(sandbox, connection, "product/get_item_promotion", "&item_id_list=1000")
+        return said["response"]
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == {
+        "success_list": [{"item_id": 1000, "promotion": []}],
+        "failure_list": [],
+    }
+
+
+def test_a_slow_answer_comes_after_the_work(in_sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        shown_meanwhile = []
+
+        async def dawdle() -> None:
+            shown_meanwhile.append(sandbox.shown(STORE.name)[0].quantity)
+
+        monkeypatch.setattr(sandbox, "dawdle", dawdle)
+        sandbox.fail("slow")
+        await read(connection)
+        assert shown_meanwhile == []
+        return await pushed(connection), shown_meanwhile
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == (Confirmed(), [9])
+
+
+def test_a_lost_answer_is_unknown(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        sandbox.fail("drop_after")
+        return await pushed(connection), await read(connection)
+
+    outcome, shown = in_sandbox.run(talk, STORE, LISTINGS)
+    assert isinstance(outcome, Unknown)
+    assert Shown("SKU-1", "", 9) == shown
+
+
+def test_ended_tokens_meet_every_call_of_that_shop_alone(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        other = replace(STORE, name="other")
+        settings = type(connection.settings).model_validate(sandbox.open_shop(other, LISTINGS, 5))
+        sandbox.expire_tokens(STORE.name)
+        with pytest.raises(KeyError):
+            sandbox.expire_tokens("no_such_store")
+        said: list[Any] = [await pushed(connection), await read(connection), await Shopee().locations(connection)]
+        assert Confirmed() == await pushed(replace(connection, store=other, settings=settings))
+        return [said[0], said[1].outcome, said[2]]
+
+    expired = Unauthorized("refresh", "Invalid access_token, please have a check.", "invalid_acceess_token")
+    assert [expired] * 3 == in_sandbox.run(talk, STORE, LISTINGS)
+
+
+def test_the_days_calls_are_used_up_until_midnight_in_singapore(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        sandbox.use_up_calls()
+        first, shown = await pushed(connection), sandbox.shown(STORE.name)[0].quantity
+        assert isinstance(first, Temporary)
+        assert (first.code, shown) == ("error_limit", 5)
+        assert first.retry_after is not None
+        later = connection.now() + timedelta(seconds=first.retry_after)
+        sandbox.now = lambda: later - timedelta(seconds=1)
+        almost = await pushed(replace(connection, now=lambda: later))
+        sandbox.now = lambda: later
+        settings: Any = connection.settings
+        path, body = "auth/access_token/get", {"shop_id": settings.shop_id, "partner_id": sandbox.partner_id}
+        signed = {"partner_id": str(sandbox.partner_id), "timestamp": str(int(later.timestamp()))}
+        signed["sign"] = public_sign(sandbox.partner_key, signed["partner_id"], API + path, signed["timestamp"])
+        body["refresh_token"] = sandbox.refresh_token(STORE.name)
+        async with connection.http.post(f"{sandbox.base_url}{API}{path}", params=signed, json=body) as response:
+            answer = await response.json()
+        return isinstance(almost, Temporary), answer["error"], answer["shop_id"] == settings.shop_id
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == (True, "", True)
+
+
+def test_stock_that_shopee_keeps_is_neither_shown_as_the_sellers_nor_taken_from_the_seller(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        sandbox.keep_stock(STORE.name, 1000)
+        other = CellPush("SKU-0", "3000", "", "", 9)
+        [beside] = await Shopee().push(Batch(connection, (other,)))
+        said: list[Any] = [await pushed(connection), await read(connection)]
+        return said[0].code, said[0].kind, said[1].outcome.kind, beside
+
+    code = "error_wms_shop_block_upate_stock"
+    assert (code, "blocked", "blocked", Confirmed()) == in_sandbox.run(talk, STORE, LISTINGS)
+
+
+def test_printed_settings_are_enough_to_refresh(in_sandbox: Any) -> None:
+    async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
+        authorization = Shopee().authorization
+        assert authorization is not None
+        grant: Any = await authorization.refresh(connection)
+        return sorted(grant.settings), sandbox.refreshes
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == (["access_token", "refresh_token", "shop_id"], 1)

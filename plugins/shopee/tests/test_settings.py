@@ -49,6 +49,7 @@ def test_numbers_from_the_environment_are_numbers() -> None:
         {"shop_id": "main"},
         {"partner_key": ""},
         {"access_token": "two\nlines"},
+        {"refresh_token": "a b"},
         {"merchant_id": 1},
     ],
 )

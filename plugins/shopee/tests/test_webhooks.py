@@ -66,6 +66,66 @@ def test_a_message_with_an_id_keeps_it(told: Callable[[object], list[Event]]) ->
 
 
 @pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1, "authorized"),
+        (2, "deauthorized"),
+        (3, "order_status"),
+        (6, "item_banned"),
+        (7, "promotion"),
+        (8, "reserved_stock"),
+        (9, "promotion"),
+        (12, "authorization_ends_soon"),
+        (16, "item_banned"),
+        (22, "price"),
+        (27, "scheduled_publish_failed"),
+        (28, "shop_penalty"),
+    ],
+)
+def test_every_kind_of_message_has_a_name_its_numbers_written_as_text_or_not(
+    told: Callable[[object], list[Event]], code: int, kind: str
+) -> None:
+    message = {"shop_id": 14701711, "code": code, "timestamp": 1, "data": {"item_id": 5, "variation_id": 6}}
+    as_text = {
+        "shop_id": "14701711",
+        "code": str(code),
+        "timestamp": "1",
+        "data": {"item_id": "5", "variation_id": "6"},
+    }
+
+    for said in (message, as_text):
+        assert [(kind, (ListingRef("", "5", "6"),))] == [(event.kind, event.listings) for event in told(said)]
+
+
+@pytest.mark.parametrize("shop_id", [7, "7", None, "mine"])
+def test_a_message_about_another_shop_of_the_app_has_no_events(
+    told: Callable[[object], list[Event]], shop_id: object
+) -> None:
+    assert told({"shop_id": shop_id, "code": 8, "data": {"item_id": 5}}) == []
+
+
+def test_a_redelivery_has_the_same_id_and_another_message_has_another(told: Callable[[object], list[Event]]) -> None:
+    order = {"code": 3, "timestamp": 1, "data": {"ordersn": "1"}}
+
+    assert told(order) == told(order)
+    assert told(order)[0].id != told({**order, "timestamp": 2})[0].id
+    assert told({**order, "msg_id": "m-1"})[0].id == told({**order, "msg_id": "m-1", "timestamp": 2})[0].id
+
+
+def test_an_order_of_several_listings_names_each_once(told: Callable[[object], list[Event]]) -> None:
+    items = [
+        {"item_id": 5, "model_id": 6},
+        {"item_id": 5, "model_id": 6},
+        {"item_id": "5", "variation_id": 0},
+        {},
+        None,
+    ]
+
+    [event] = told({"code": 3, "data": {"ordersn": "1", "items": items}})
+    assert (ListingRef("", "5", "6"), ListingRef("", "5", "")) == event.listings
+
+
+@pytest.mark.parametrize(
     ("code", "data", "kind", "listings"),
     [
         (3, {"ordersn": "1", "status": "READY_TO_SHIP"}, "order_status", []),
