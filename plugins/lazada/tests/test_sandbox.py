@@ -388,7 +388,7 @@ def test_a_refresh_ends_the_old_token_and_prolongs_no_authorisation(in_sandbox: 
             later = now + timedelta(days=days)
             sandbox.now = lambda later=later: later  # type: ignore[misc]
             timed = replace(connection, now=sandbox.now)
-            token = sandbox.refresh_token(STORE.name)
+            token = sandbox.shop(STORE.name).refresh_token
             answers.append(await post(sandbox, timed, "/auth/token/refresh", refresh_token=token))
         return answers, list(await Lazada().push(Batch(timed, (cell(1, 9),))))
 

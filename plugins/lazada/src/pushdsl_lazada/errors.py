@@ -15,7 +15,7 @@ from pushdsl.plugins import Refused, RefusedKind, Temporary, Unauthorized, Unkno
 
 Trouble = Refused | Temporary | Unauthorized | Unknown
 """Every outcome but success."""
-Endpoint = Literal["stock", "choice", "read"]
+Endpoint = Literal["stock", "choice", "read", "auth"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def _outcome(meaning: Meaning, code: str, message: str, *, alone: bool, retry_af
     words = f"{message or code} ({meaning.hint})" if meaning.hint else message or code
     match meaning.becomes:
         case "temporary":
-            return Temporary(words, _ban_seconds(message) if retry_after is None else retry_after, code)
+            wait = ban_seconds(message) if retry_after is None else retry_after
+            # "please retry in the next second", says the documentation of 901 where the message does not
+            return Temporary(words, 1.0 if wait is None and _number(code) == "901" else wait, code)
         case "unknown":
             return Unknown(f"Lazada answered {code}: {words}")
         case "refresh" | "reauthorize" as action:
@@ -77,13 +79,12 @@ def _kind(meaning: Meaning) -> RefusedKind:
             return "bad_request"
 
 
-_BAN = re.compile(r"ban will last (\d+) seconds?")
+_BAN = re.compile(r"ban will last (\d{1,6}) seconds?", re.IGNORECASE)
 
 
-def _ban_seconds(message: str) -> float | None:
-    """The wait that a throttle names; one second more than none where it says only the next second."""
-    found = _BAN.search(message)
-    if found:
+def ban_seconds(message: str) -> float | None:
+    """The wait that a throttle names; None where it names none."""
+    if found := _BAN.search(message):
         return float(found[1])
     return 1.0 if "next second" in message else None
 
@@ -120,7 +121,8 @@ WORDS: Sequence[tuple[re.Pattern[str], Meaning]] = (
     (_words(r"only be increased|not be (reduced|decreased)"), Meaning("locked", "row", "Choice stock can only rise")),
     (_words(r"THD_IC_ERR_F_IC_ABILITY_PG_00[34]"), Meaning("locked", "row", _PROMOTION)),
     (_words(r"AccessToken|access token is invalid|access token (is |has )?expired"), Meaning("refresh", "call")),
-    (_words(r"IllegalRefreshToken|InvalidCode\b"), Meaning("reauthorize", "call")),
+    (_words(r"IllegalRefreshToken"), Meaning("reauthorize", "call")),
+    (_words(r"InvalidCode\b"), Meaning("reauthorize", "call", "a code is good for 30 minutes and one time")),
     (
         _words(r"SellerNotActive|SellerNotVerified|InsufficientPermission|AUTH_TYPE_UNSUPPORTED"),
         Meaning("reauthorize", "call"),
@@ -180,6 +182,7 @@ NUMBERS: Mapping[Endpoint, Mapping[str, Meaning]] = {
         "1001": Meaning("reauthorize", "call", _CHOICE_AUTHORIZATION),
         "1002": Meaning("blocked", "call", "Lazada keeps the stock of this Choice item itself"),
     },
-    "read": {**_EVERYWHERE, "4136": Meaning("not_found")},
+    "read": {**_EVERYWHERE, "200": Meaning("bad_request", "call", _OURS), "4136": Meaning("not_found")},
+    "auth": _EVERYWHERE,
 }
 """Numbers by address. 500, 501 and 503 wrap rows and mean nothing of themselves; 4137 is told by its words alone."""

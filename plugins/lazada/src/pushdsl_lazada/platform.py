@@ -22,6 +22,7 @@ from pushdsl.plugins import (
     Store,
     WebhookRequest,
 )
+from pushdsl_lazada.authorization import LazadaAuthorization
 from pushdsl_lazada.settings import LazadaSettings
 from pushdsl_lazada.webhooks import events
 
@@ -32,7 +33,7 @@ class Lazada:
     name = "lazada"
     contract = (1, 0)
     settings: type[BaseModel] = LazadaSettings
-    authorization: Authorization | None = None
+    authorization: Authorization | None = LazadaAuthorization()
 
     def capabilities(self, store: Store) -> Capabilities:
         several = not store.choice and any(location.name for location in store.locations)
@@ -63,7 +64,9 @@ class Lazada:
         return await read(query)
 
     async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
-        return []
+        from pushdsl_lazada.locations import locations
+
+        return await locations(connection)
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         return events(cast(LazadaSettings, settings), request)  # the core validates with our own model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from pushdsl.plugins import Batch, CellPush, Confirmed, Connection, ListingRef, Outcome, Query, Refused, Shown, Unknown
@@ -89,8 +90,14 @@ def _refusals(answer: Answer, cells: Sequence[CellPush]) -> list[Outcome]:
     return [_of_row(answer, answer.rows[0], alone=False)] * len(cells)
 
 
+_REASON = re.compile(r"[A-Z]+(_[A-Z]+)+")
+
+
 def _of_row(answer: Answer, row: Mapping[str, object], *, alone: bool) -> Trouble:
     row_code, row_message = text(row, "code"), text(row, "message", "field")
+    # Some rows have their reason, such as INV_NEGATIVE_SELLABLE, in the field that others name the SKU in.
+    if _REASON.fullmatch(misplaced := text(row, "seller_sku")) and misplaced not in row_message:
+        row_message = f"{row_message} {misplaced}".strip()
     return row_trouble("stock", answer.code, answer.message, row_code, row_message, alone=alone)
 
 

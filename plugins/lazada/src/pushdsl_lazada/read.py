@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from pushdsl.plugins import Connection, ListingRef, NotShown, Query, ReadResult, Refused, Shown, Unknown
 from pushdsl_lazada.errors import Trouble, row_trouble, trouble
@@ -17,6 +18,8 @@ _NO_IDS = Refused(
 )
 _SEVERAL = Refused("", "the shop has several warehouses, map each with `location` in its store", "bad_request")
 _UNREADABLE = Unknown("the stock that Lazada answered with cannot be read")
+_EAST = timedelta(hours=8)
+_SECOND = timedelta(seconds=1)
 
 Item = Mapping[str, object]
 
@@ -72,11 +75,11 @@ def _shown(ref: ListingRef, item: Item, connection: Connection) -> Iterator[Show
         return
     try:
         if connection.store.choice:
-            yield _choice_stock(ref, sku)
-        elif any(location.name for location in connection.store.locations):
-            yield from _warehouses(ref, sku)
+            yield _choice_stock(ref, sku, connection.now())
+        elif names := [location.name for location in connection.store.locations if location.name]:
+            yield from _warehouses(ref, sku, names, connection.now())
         else:
-            yield _only_stock(ref, sku)
+            yield _only_stock(ref, sku, connection.now())
     except _UnreadableError:
         yield NotShown(ref.store_sku, _UNREADABLE)
 
@@ -88,40 +91,60 @@ def _missing(item: Item, sku_id: str) -> Refused:
     return Refused("", f"Lazada shows no SKU `{sku_id}` in this item", "not_found")
 
 
-def _only_stock(ref: ListingRef, sku: Mapping[str, object]) -> Shown | NotShown:
+def _only_stock(ref: ListingRef, sku: Mapping[str, object], now: datetime) -> Shown | NotShown:
     """The sellable quantity of the only warehouse, else the one of the SKU."""
     warehouses = _rows(sku, "multiWarehouseInventories") or []
     if len(warehouses) > 1:
         return NotShown(ref.store_sku, _SEVERAL)
     quantity = _sellable(warehouses[0]) if warehouses else _pieces(sku, "Available", "quantity")
-    return Shown(ref.store_sku, "", quantity, reserved=_reserved(sku))
+    return Shown(ref.store_sku, "", quantity, reserved=_reserved(sku, now))
 
 
-def _warehouses(ref: ListingRef, sku: Mapping[str, object]) -> Iterator[Shown | NotShown]:
-    # Campaign stock is given for the SKU as a whole; it is told once, so that the sum stays right.
-    reserved = _reserved(sku)
-    shown: list[Shown] = []
-    for warehouse in _rows(sku, "multiWarehouseInventories") or []:
-        code = text(warehouse, "warehouseCode")
-        shown.append(Shown(ref.store_sku, code, _sellable(warehouse), reserved=0 if shown else reserved))
-    if shown:
-        yield from shown
-    else:
+def _warehouses(
+    ref: ListingRef, sku: Mapping[str, object], names: Sequence[str], now: datetime
+) -> Iterator[Shown | NotShown]:
+    """Lazada leaves out a warehouse that has nothing of the SKU, so one of `names` that is not listed shows 0."""
+    listed = _rows(sku, "multiWarehouseInventories")
+    quantities = {text(warehouse, "warehouseCode"): _sellable(warehouse) for warehouse in listed or []}
+    if listed is None or (not listed and _pieces(sku, "Available", "quantity")):
         yield NotShown(ref.store_sku, Refused("", "Lazada shows no warehouse for this SKU", "bad_request"))
+        return
+    # Campaign stock is given for the SKU as a whole; it is told once, so that the sum stays right.
+    reserved = _reserved(sku, now)
+    for number, (code, quantity) in enumerate({**quantities, **{n: 0 for n in names if n not in quantities}}.items()):
+        yield Shown(ref.store_sku, code, quantity, reserved=0 if number else reserved)
 
 
-def _choice_stock(ref: ListingRef, sku: Mapping[str, object]) -> Shown | NotShown:
+def _choice_stock(ref: ListingRef, sku: Mapping[str, object], now: datetime) -> Shown | NotShown:
     """What the seller keeps just in time for Choice; other platform warehouses beside it are Lazada's own."""
     warehouses = _rows(sku, "fblWarehouseInventories") or []
     just_in_time = [w for w in warehouses if "JIT" in text(w, "warehouseCode").upper()] or warehouses
     if not just_in_time:
         return NotShown(ref.store_sku, Refused("", "Lazada shows no Choice warehouse for this SKU", "bad_request"))
-    return Shown(ref.store_sku, "", sum(map(_sellable, just_in_time)), reserved=_reserved(sku))
+    return Shown(ref.store_sku, "", sum(map(_sellable, just_in_time)), reserved=_reserved(sku, now))
 
 
-def _reserved(sku: Mapping[str, object]) -> int:
-    """Campaign stock, which is part of the sellable quantity and cannot be undercut."""
-    return sum(map(_sellable, _rows(sku, "channelInventories") or []))
+def _reserved(sku: Mapping[str, object], now: datetime) -> int:
+    """Stock of the campaigns that run now, which is part of the sellable quantity and cannot be undercut."""
+    campaigns = _rows(sku, "channelInventories") or []
+    return sum(_sellable(campaign) for campaign in campaigns if _runs(campaign, now))
+
+
+def _runs(campaign: Mapping[str, object], now: datetime) -> bool:
+    """Whether it may run now; one whose times cannot be read may.
+
+    Lazada names no time zone. Its countries are at UTC+7 and UTC+8, so a campaign is taken to begin as if the time
+    were UTC+8 and to end as if it were UTC: some hours too long, but never too short.
+    """
+    begins, ends = _time(campaign, "startTime"), _time(campaign, "endTime")
+    return (begins is None or begins <= now + _EAST) and (ends is None or now - _SECOND < ends)
+
+
+def _time(campaign: Mapping[str, object], field: str) -> datetime | None:
+    try:
+        return datetime.strptime(text(campaign, field), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 class _UnreadableError(Exception):

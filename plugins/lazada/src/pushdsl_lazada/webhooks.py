@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
 from pushdsl.plugins import Event, ListingRef, WebhookRequest
@@ -35,19 +35,55 @@ def events(settings: LazadaSettings, request: WebhookRequest) -> tuple[Event, ..
         message = json.loads(request.body)
     except (ValueError, RecursionError):
         return ()
-    return (_event(message, request.body),) if isinstance(message, dict) else ()
+    if not isinstance(message, dict) or _is_of_another(message, settings.seller_id):
+        return ()
+    return (_event(message, request.body),)
+
+
+def _is_of_another(message: Mapping[str, object], seller_id: str) -> bool:
+    """Whether it is about another seller of the same app; one that names nobody may be about ours."""
+    data = _data(message)
+    named = [_written(at, field) for at in (message, data) for field in ("seller_id", "sellerId")]
+    named = [name for name in named if name not in ("", "null")]
+    return bool(seller_id and named) and seller_id not in named
 
 
 def _event(message: Mapping[str, object], body: bytes) -> Event:
-    # Lazada gives a message no id; a redelivery repeats the body.
     number = message.get("message_type")
     kind = _KINDS.get(number) if isinstance(number, int) and not isinstance(number, bool) else None
-    data = message.get("data")
-    listings = _listings(data) if isinstance(data, dict) else ()
-    return Event(sha256(body).hexdigest(), kind or f"lazada_{number}", listings)
+    return Event(_id(message, body), kind or f"lazada_{number}", _listings(_data(message)))
+
+
+def _id(message: Mapping[str, object], body: bytes) -> str:
+    """Lazada gives a message no id. What it says stands for it, and when, but not when it was sent again.
+
+    Where only the time of sending tells two messages apart, it counts: of two equal stock levels the later is news.
+    """
+    if not any(_written(at, field) for at in (message, _data(message)) for field in _TIMES):
+        return sha256(body).hexdigest()
+    said = {name: value for name, value in message.items() if name != "timestamp"}
+    return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+_TIMES = ("status_update_time", "date", "auth_expiry_time", "notifyTime")
 
 
 def _listings(data: Mapping[str, object]) -> tuple[ListingRef, ...]:
-    """The listing a message names, as far as it names one; a trade order names only its own numbers."""
-    store_sku, item_id, sku_id = (str(data.get(name) or "") for name in ("seller_sku", "item_id", "sku_id"))
-    return (ListingRef(store_sku, item_id, sku_id),) if store_sku or item_id or sku_id else ()
+    """The listings a message names, as far as it names them; a trade order names only its own numbers."""
+    item_id = _written(data, "item_id", "itemId")
+    skus = data.get("sku_list")
+    rows = [row for row in skus if isinstance(row, dict)] if isinstance(skus, list) else []
+    named: Sequence[Mapping[str, object]] = rows or [data]
+    refs = [ListingRef(_written(row, "seller_sku"), item_id, _written(row, "sku_id")) for row in named]
+    return tuple(dict.fromkeys(ref for ref in refs if ref.store_sku or ref.item_id or ref.variant_id))
+
+
+def _data(message: Mapping[str, object]) -> Mapping[str, object]:
+    data = message.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _written(row: Mapping[str, object], *names: str) -> str:
+    """The first of these fields that has a text or a number."""
+    values = (row.get(name) for name in names)
+    return next((str(v) for v in values if isinstance(v, str | int) and not isinstance(v, bool)), "")

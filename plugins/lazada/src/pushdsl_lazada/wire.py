@@ -6,12 +6,15 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, cast
 
 import aiohttp
+from pydantic import SecretStr
 
 from pushdsl.plugins import Connection, Refused, Temporary, Unknown
-from pushdsl_lazada.settings import LazadaSettings, base_url
+from pushdsl_lazada.errors import ban_seconds
+from pushdsl_lazada.settings import LazadaApp, LazadaSettings, base_url
 from pushdsl_lazada.signing import request_signature
 
 _WORDS_MAX = 400
@@ -34,18 +37,44 @@ Failure = Refused | Temporary | Unknown
 async def call(
     connection: Connection, method: Literal["GET", "POST"], api_path: str, params: Mapping[str, str]
 ) -> Answer | Failure:
-    """Sends once and never again, whatever happens."""
+    """One call in the name of the seller. Sends once and never again, whatever happens."""
     settings = cast(LazadaSettings, connection.settings)  # the core validates with our own model
     url = base_url(settings, connection.store)
     if isinstance(url, Refused):
         return url
-    signed = _signed(settings, connection, api_path, params)
+    params = {**params, "access_token": settings.access_token.get_secret_value()}
+    secrets = (settings.app_secret, settings.access_token)
+    return await send(
+        connection.http, method, url, api_path, signed(settings, connection.now(), api_path, params), secrets
+    )
+
+
+def signed(app: LazadaApp, now: datetime, api_path: str, params: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters with those that every call has, and their signature."""
+    whole = {
+        **params,
+        "app_key": app.app_key,
+        "timestamp": str(int(now.timestamp()) * 1000),
+        "sign_method": "sha256",
+    }
+    return {**whole, "sign": request_signature(app.app_secret.get_secret_value(), api_path, whole)}
+
+
+async def send(
+    http: aiohttp.ClientSession,
+    method: Literal["GET", "POST"],
+    url: str,
+    api_path: str,
+    params: Mapping[str, str],
+    secrets: Sequence[SecretStr],
+) -> Answer | Failure:
+    """One request with signed parameters. `secrets` are blanked in the answer, should Lazada repeat them."""
     try:
-        async with connection.http.request(
+        async with http.request(
             method,
             url + api_path,
-            params=signed if method == "GET" else None,
-            data=signed if method == "POST" else None,
+            params=params if method == "GET" else None,
+            data=params if method == "POST" else None,
             allow_redirects=False,
         ) as response:
             received = await response.read()
@@ -55,28 +84,14 @@ async def call(
         return Unknown("no answer from Lazada in time")
     except (aiohttp.ClientError, OSError):
         return Unknown("the connection to Lazada broke before its answer")
-    return _answer(response.status, received, _seconds(response.headers.get("Retry-After")), settings)
+    return _answer(response.status, _parsed(received, secrets), _seconds(response.headers.get("Retry-After")))
 
 
-def _signed(
-    settings: LazadaSettings, connection: Connection, api_path: str, params: Mapping[str, str]
-) -> Mapping[str, str]:
-    signed = {
-        **params,
-        "app_key": settings.app_key,
-        "timestamp": str(int(connection.now().timestamp()) * 1000),
-        "access_token": settings.access_token.get_secret_value(),
-        "sign_method": "sha256",
-    }
-    signed["sign"] = request_signature(settings.app_secret.get_secret_value(), api_path, signed)
-    return signed
-
-
-def _answer(status: int, received: bytes, retry_after: float | None, settings: LazadaSettings) -> Answer | Failure:
-    body = _parsed(received, settings)
+def _answer(status: int, body: Mapping[str, object], retry_after: float | None) -> Answer | Failure:
     code, message = text(body, "code"), text(body, "message")
     if status in (429, 503):
-        return Temporary(message or f"Lazada answered HTTP {status}", retry_after, code or str(status))
+        wait = ban_seconds(message) if retry_after is None else retry_after
+        return Temporary(message or f"Lazada answered HTTP {status}", wait, code or str(status))
     if status >= 500:
         return Unknown(f"Lazada failed with HTTP {status} {message}".rstrip())
     detail = body.get("detail")
@@ -91,11 +106,11 @@ def _answer(status: int, received: bytes, retry_after: float | None, settings: L
     return Answer(code, message, body, rows, retry_after)
 
 
-def _parsed(received: bytes, settings: LazadaSettings) -> Mapping[str, object]:
-    """The object that was sent, without our secrets even where Lazada repeats them; empty where there is none."""
+def _parsed(received: bytes, secrets: Sequence[SecretStr]) -> Mapping[str, object]:
+    """The object that was sent, without our secrets; empty where there is none."""
     try:
         written = received.decode()
-        for secret in (settings.app_secret, settings.access_token):
+        for secret in secrets:
             plain = secret.get_secret_value()
             written = written.replace(plain, "…").replace(json.dumps(plain)[1:-1], "…")
         parsed = json.loads(written)
