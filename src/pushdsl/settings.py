@@ -228,9 +228,11 @@ def _told(store: Store, model: type[BaseModel], error: ValidationError) -> str:
 
 def _advice(settings: Settings, store: Store, error: ValidationError) -> str:
     missing = {str(item["loc"][0]) for item in error.errors(include_input=False) if item["type"] == "missing"}
-    if missing == {"access_token"}:
-        return f"let the seller in with `pushdsl authorize {store.name}`"
-    return f"put it under `[accounts.{store.account}]` in `{settings.folder / FILE}`"
+    in_file = f"put it under `[accounts.{store.account}]` in `{settings.folder / FILE}`"
+    if "access_token" not in missing:
+        return in_file
+    seller = f"let the seller in with `pushdsl authorize {store.name}`"
+    return seller if missing == {"access_token"} else f"{in_file}; tokens come with `pushdsl authorize {store.name}`"
 
 
 def _resolved(account: str, raw: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:

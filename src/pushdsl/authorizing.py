@@ -1,0 +1,104 @@
+"""A seller's consent in; tokens in the store of record, and where to find the shop, out."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl, urlsplit
+
+from pushdsl.calling import Reach, connections
+from pushdsl.cycle import Project
+from pushdsl.errors import PushdslError, SettingsError
+from pushdsl.model import Store
+from pushdsl.pacing import Gates, Pace
+from pushdsl.plugins.platform import Authorization, Failure, Grant
+from pushdsl.reaching import seal_of, vault_of
+from pushdsl.settings import account_in_file, account_settings, app_settings
+from pushdsl.store import RecordStore, open_store
+from pushdsl.tokens import Held, Vault, seed_of
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Where the seller agrees, and the word by which the answer is known to be the one that was asked for."""
+
+    link: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """A shop that is let in; the names of the settings that the platform granted, and until when."""
+
+    granted: tuple[str, ...]
+    access_until: datetime | None
+    refresh_until: datetime | None
+
+
+def authorization_of(project: Project, store: Store) -> Authorization:
+    """Raises PushdslError where the platform has none."""
+    authorization = project.platforms.get(store.platform).platform.authorization
+    if authorization is None:
+        raise PushdslError(
+            f"`{store.platform}` has no tokens that run out", f"put its credentials under `[accounts.{store.account}]`"
+        )
+    if seal_of(project.settings) is None:
+        raise SettingsError(
+            "there is no `token_key`, so tokens could not be kept",
+            'put `token_key = { env = "PUSHDSL_TOKEN_KEY" }` under `[record]`; `pushdsl authorize --new-key` makes one',
+        )
+    return authorization
+
+
+def ask(project: Project, store: Store, redirect: str) -> Consent:
+    """The address that the seller must open. Raises SettingsError where the app's credentials are missing."""
+    authorization = authorization_of(project, store)
+    state = secrets.token_urlsafe(16)
+    app = app_settings(project.settings, store, authorization)
+    return Consent(authorization.link(app, redirect, state), state)
+
+
+def answer_in(address: str, state: str) -> dict[str, str]:
+    """The parameters of the address that the seller was sent to. Raises PushdslError where they are not ours."""
+    parameters = dict(parse_qsl(urlsplit(address.strip()).query, keep_blank_values=True))
+    if not secrets.compare_digest(parameters.get("state", "").encode(), state.encode()):
+        raise PushdslError(
+            "this is not the answer to the link above: its `state` is another",
+            "open the link again and give the whole address that the browser ends at",
+        )
+    return parameters
+
+
+def authorize(project: Project, store: Store, answer: Mapping[str, str], pace: Pace = Pace()) -> Authorized:  # noqa: B008
+    """Exchanges the answer for tokens and keeps them. Raises PushdslError where the platform refuses."""
+    with open_store(project.settings.record_url) as record:
+        return asyncio.run(_exchange(project, store, answer, record, pace))
+
+
+async def _exchange(
+    project: Project, store: Store, answer: Mapping[str, str], record: RecordStore, pace: Pace
+) -> Authorized:
+    authorization, vault = authorization_of(project, store), vault_of(project.settings, record)
+    assert vault is not None, "asked before"
+    platform = project.platforms.get(store.platform).platform
+    app = app_settings(project.settings, store, authorization)
+    reach = Reach(store, platform, app, project.platforms.capabilities(store))
+    async with connections() as http, reach.caller(http, Gates(), pace) as caller:
+        grant = await authorization.exchange(app, answer, caller.http, pace.now)
+    if isinstance(grant, Failure):
+        raise PushdslError(f"{store.platform} did not let `{store.name}` in: {grant.message}", "open a new link")
+    held = _kept(project, store, grant, vault, pace.now())
+    account_settings(project.settings, store, platform, held.settings)  # says what the file still lacks
+    return Authorized(tuple(sorted(grant.settings)), grant.access_until, grant.refresh_until)
+
+
+def _kept(project: Project, store: Store, grant: Grant, vault: Vault, now: datetime) -> Held:
+    before = vault.load(store.account)
+    seed = seed_of(account_in_file(project.settings, store))
+    version = before.version + 1 if before is not None else 1
+    held = Held(dict(grant.settings), grant.access_until, grant.refresh_until, version, seed)
+    vault.keep(store.account, held, now)
+    return held

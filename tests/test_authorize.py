@@ -1,0 +1,157 @@
+"""A seller lets the app in, and the tokens serve every later push; against the sandboxes, from the command line."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from pushdsl.authorizing import answer_in
+from pushdsl.cli import main
+from pushdsl.cli.local_shops import LocalShops, local_shops, settings_lines
+from pushdsl.errors import PushdslError
+from pushdsl.model import Location, Store
+from pushdsl.plugins.manager import InstalledPlatforms
+from pushdsl.plugins.platform import ListingRef
+from pushdsl.tokens import new_key
+
+RULES = """\
+push edition 1
+
+warehouse kl
+
+store shop on {platform} {{
+  region "ID"
+}}
+
+rule "All" {{
+  for everything
+  to shop
+  take kl
+}}
+"""
+TOKENS = {"access_token", "refresh_token"}
+GRANTED = {"shopee": {"shop_id"}, "lazada": set(), "tiktok": {"shop_cipher"}, "shopify": set()}
+PLATFORMS = sorted(set(GRANTED) & set(InstalledPlatforms().names))
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def seller_agrees(link: str) -> str:
+    """The address that the seller's browser is sent to."""
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.build_opener(NoRedirect).open(link, timeout=10)
+    assert answer.value.code == 302, answer.value.read()
+    return str(answer.value.headers["Location"])
+
+
+@contextmanager
+def open_shop(folder: Path, platform: str, granted: set[str]) -> Iterator[LocalShops]:
+    """A project with one listing, whose settings lack what only the seller can grant."""
+    (folder / "facts").mkdir()
+    (folder / "rules.push").write_text(RULES.format(platform=platform))
+    (folder / "facts" / "stock.csv").write_text("warehouse,sku,on_hand\nkl,MUG,7\n")
+    (folder / "facts" / "listings.csv").write_text("store,store_sku,item_id,variant_id,sku\nshop,MUG-S,1000,2001,MUG\n")
+    with local_shops() as shops:
+        sandbox = shops.start(InstalledPlatforms(), platform)
+        given = sandbox.open_shop(Store("shop", platform, "shop", "ID"), [ListingRef("MUG-S", "1000", "2001")])
+        kept = {key: value for key, value in given.items() if key not in granted}
+        lines = [f'[record]\ntoken_key = "{new_key()}"\n', *settings_lines("shop", kept)]
+        (folder / "pushdsl.toml").write_text("\n".join(lines) + "\n")
+        yield shops
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_shop_is_let_in_and_pushed_to_and_its_tokens_renew_themselves(
+    platform: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_shop(folder, platform, TOKENS | GRANTED[platform]) as shops:
+        assert main(["apply"]) == 1
+        assert "pushdsl authorize shop" in capsys.readouterr().err
+
+        class Browser(StringIO):
+            def readline(self, *_: object) -> str:  # type: ignore[override]
+                link = next(line.strip() for line in capsys.readouterr().out.splitlines() if "http" in line[:8])
+                return seller_agrees(link) + "\n"
+
+        monkeypatch.setattr("sys.stdin", Browser())
+        assert main(["authorize", "shop", "--redirect", "https://erp.example.com/back"]) == 0
+        said = capsys.readouterr().out
+        assert "`shop` is let in" in said
+
+        assert main(["apply"]) == 0
+        sandbox = shops.sandboxes[platform]
+        assert [row.quantity for row in sandbox.shown("shop")] == [7]
+        sandbox.expire_tokens("shop")
+        (folder / "facts" / "stock.csv").write_text("warehouse,sku,on_hand\nkl,MUG,9\n")
+        assert main(["apply"]) == 0
+        assert [row.quantity for row in sandbox.shown("shop")] == [9]
+        assert sandbox.refreshes == 1
+        assert main(["reconcile", "shop", "--json"]) == 0
+        assert sandbox.refreshes == 1
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_locations_are_listed_beside_what_the_rules_map(
+    platform: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_shop(folder, platform, set()):
+        assert main(["locations", "shop", "--json"]) == 0
+
+    said = json.loads(capsys.readouterr().out)
+    assert said["problems"] == []
+    assert len(said["locations"]) <= 1
+
+
+def test_an_answer_to_another_link_is_refused() -> None:
+    with pytest.raises(PushdslError, match="not the answer"):
+        answer_in("https://erp.example.com/back?code=1&state=forged", "asked for")
+    assert answer_in(" https://erp.example.com/back?code=1&state=asked+for\n", "asked for")["code"] == "1"
+
+
+def test_a_platform_without_tokens_needs_no_seller(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "rules.push").write_text(RULES.format(platform="simulated"))
+
+    assert main(["authorize", "shop"]) == 1
+    assert "has no tokens that run out" in capsys.readouterr().err
+
+
+def test_without_a_key_nobody_is_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "rules.push").write_text(RULES.format(platform="shopee"))
+
+    assert main(["authorize", "shop"]) == 1
+    assert "--new-key" in capsys.readouterr().err
+
+
+def test_what_the_rules_map_must_be_there_and_active() -> None:
+    from pushdsl.locating import mapped
+    from pushdsl.plugins.platform import ShopLocation
+
+    store = Store("shop", "shopee", "shop", locations=(Location("IDZ", ("kl",)), Location("IDX", ("kl", "jb"))))
+
+    located = mapped(store, [ShopLocation("IDZ", "Jakarta", active=False), ShopLocation("IDY", "Surabaya")])
+
+    assert located.places[0].fed_by == ("kl",)
+    assert [problem.split(",")[0] for problem in located.problems] == [
+        "the rules map `IDZ`",
+        "the rules map `IDX`",
+    ]
+    assert "not active" in located.problems[0]
+    assert "did you mean" in located.problems[1]
+    assert mapped(Store("shop", "shopee", "shop"), [ShopLocation("A"), ShopLocation("B")]).problems
+    assert not mapped(Store("shop", "shopee", "shop"), [ShopLocation("A")]).problems
