@@ -136,7 +136,13 @@ def test_an_unknown_command_is_named_with_those_that_there_are(capsys: pytest.Ca
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_unknown_option_exits_with_1_and_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    needed = {"explain": ["shopee_my", "MUG-03"], "reconcile": ["shopee_my"], "diff": ["old", "new"]}.get(command, [])
+    needed = {
+        "explain": ["shopee_my", "MUG-03"],
+        "reconcile": ["shopee_my"],
+        "locations": ["shopee_my"],
+        "diff": ["old", "new"],
+        "new-plugin": ["acme"],
+    }.get(command, [])
 
     with pytest.raises(SystemExit) as exit:
         main([command, *needed, "--wrong-option"])
