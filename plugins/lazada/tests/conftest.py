@@ -56,17 +56,18 @@ class Scripted:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
             async with aiohttp.ClientSession() as http:
-                url = f"http://127.0.0.1:{runner.addresses[0][1]}/rest"
-                result = await talk(Connection(store, settings(url), http, lambda: NOW))
+                root = f"http://127.0.0.1:{runner.addresses[0][1]}"
+                given = settings(f"{root}/rest", auth_url=root, refresh_token="RT-of-a-seller")
+                result = await talk(Connection(store, given, http, lambda: NOW))
         finally:
             await runner.cleanup()
         assert replies == [], "calls that were expected and not made"
         return result
 
 
-def settings(base_url: str | None = None) -> LazadaSettings:
+def settings(base_url: str | None = None, **more: str) -> LazadaSettings:
     given = {"app_key": "123456", "app_secret": "helloworld", "access_token": "test", "base_url": base_url}
-    return LazadaSettings.model_validate(given)
+    return LazadaSettings.model_validate({**given, **more})
 
 
 @dataclass(frozen=True)

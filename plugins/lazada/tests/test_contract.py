@@ -23,6 +23,7 @@ class TestLazadaContract(PlatformContract):
     @pytest.fixture(autouse=True)
     def _one_clock_for_both_sides(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("pushdsl_lazada.sandbox.utc_now", self.clock)
+        monkeypatch.setattr("pushdsl.testing.TIMEOUT_SECONDS", 2.0)  # one fault answers later than anyone waits
 
     def signed_webhook(self, settings: BaseModel) -> WebhookRequest:
         assert isinstance(settings, LazadaSettings)
