@@ -11,6 +11,113 @@ FREQUENCY = "The request frequency exceeds the limit. this ban will last 1 secon
 FLOOR = "negative sellable on channel inventory,entityId=123,id=456"
 
 
+ENDPOINTS: tuple[Endpoint, ...] = ("stock", "choice", "read", "auth")
+
+FLOOR_OF_212 = "The updated Sellable Inventory Quantity: Sellable inventory cannot be negative"
+NOT_OURS = "You are not authorized to edit the item."
+MEGA = "During the Bday Mega campaign: Sellers can increase stocks, but may not decrease stocks."
+ROWS: list[tuple[str, Endpoint, str, str, str]] = [
+    ("refresh", "stock", "IllegalAccessToken", "The specified access token is invalid or expired", "refresh"),
+    ("refresh", "stock", "InvalidAccessToken", "", "refresh"),
+    ("re-authorise", "auth", "IllegalRefreshToken", "The specified refresh token is invalid or expired", "reauthorize"),
+    ("re-authorise", "auth", "InvalidCode", "Invalid authorization code", "reauthorize"),
+    ("re-authorise", "choice", "E1001", "not jit seller", "reauthorize"),
+    ("re-authorise", "stock", "SellerNotActive", "", "reauthorize"),
+    ("re-authorise", "stock", "SellerNotVerified", "", "reauthorize"),
+    ("re-authorise", "stock", "InsufficientPermission", "", "reauthorize"),
+    ("re-authorise", "auth", "AUTH_TYPE_UNSUPPORTED", "can only be authorized by market", "reauthorize"),
+    ("our bug", "stock", "IncompleteSignature", "does not conform to lazop standards", "bad_request"),
+    ("our bug", "stock", "MissingParameter", "", "bad_request"),
+    ("our bug", "stock", "UnsupportedHTTPMethod", "", "bad_request"),
+    ("our bug", "stock", "5", "E005: Invalid Request Format", "bad_request"),
+    ("our bug", "stock", "30", "E030: Empty Request", "bad_request"),
+    ("our bug", "stock", "204", "E204: Too many SKU in one request", "bad_request"),
+    ("our bug", "read", "200", "E200: Empty SellerSku", "bad_request"),
+    ("our bug", "stock", "4132", "", "bad_request"),
+    ("our bug", "stock", "4152", "", "out_of_range"),
+    ("our bug", "stock", "4193", "The SellerSku parameter is no longer supported", "bad_request"),
+    ("our bug", "stock", "4216", "", "bad_request"),
+    ("retry", "stock", "901", "E901", "temporary"),
+    ("retry", "stock", "ApiCallLimit", FREQUENCY, "temporary"),
+    ("retry", "stock", "SellerCallLimit", FREQUENCY, "temporary"),
+    ("retry", "stock", "AppCallLimit", "", "temporary"),
+    ("retry", "stock", "AppApiCallLimit", "", "temporary"),
+    ("retry", "stock", "4154", "SYS_REQUEST_TOO_FAST", "temporary"),
+    ("retry", "stock", "HOT_KEY_BLOCK_EXCEPTION", "10 qps promised for each seller", "temporary"),
+    ("retry", "stock", "4147", "", "temporary"),
+    ("retry", "stock", "513", "Internal call exception", "temporary"),
+    ("retry", "stock", "ServiceTimeout", "", "unknown"),
+    ("retry", "stock", "6", "E006: Unexpected internal error", "unknown"),
+    ("retry", "stock", "E006", "", "unknown"),
+    ("retry", "stock", "1000", "Internal Application Error", "unknown"),
+    ("retry", "stock", "506", "", "unknown"),
+    ("retry", "stock", "501", "SYS_ERROR", "unknown"),
+    ("retry", "stock", "501", "IC_EXCEPTION", "unknown"),
+    ("retry", "stock", "4137", "SYSTEM_TIMEOUT", "unknown"),
+    ("retry", "stock", "31337", "a code that nobody listed", "unknown"),
+    ("unbind", "read", "207", "E207: SKU not exist", "not_found"),
+    ("unbind", "read", "208", "E208: Item not exist", "not_found"),
+    ("unbind", "stock", "4136", "SELLER_SKU_NOT_FOUND", "not_found"),
+    ("unbind", "stock", "4137", "ITEM_NOT_FOUND", "not_found"),
+    ("unbind", "read", "EDIT_ITEM_NOT_BELONG_SELLER", NOT_OURS, "not_found"),
+    ("unbind", "choice", "E0208", "Product not exist", "not_found"),
+    ("blocked", "stock", "4155", "", "blocked"),
+    ("blocked", "stock", "4218", "", "blocked"),
+    ("blocked", "stock", "4128", "", "blocked"),
+    ("blocked", "stock", "998", "", "blocked"),
+    ("blocked", "stock", "501", "SELLER_NOT_PERMITTED", "blocked"),
+    ("blocked", "choice", "E1002", "not jit product", "blocked"),
+    ("floor", "stock", "501", FLOOR, "locked"),
+    ("floor", "stock", "501", "negative sellable on inventory", "locked"),
+    ("floor", "stock", "212", "INV_NEGATIVE_SELLABLE", "locked"),
+    ("floor", "stock", "212", FLOOR_OF_212, "locked"),
+    ("floor", "stock", "4170", MEGA, "locked"),
+    ("floor", "stock", "501", "THD_IC_ERR_F_IC_ABILITY_PG_003", "locked"),
+    ("floor", "stock", "501", "THD_IC_ERR_F_IC_ABILITY_PG_004", "locked"),
+]
+"""Every code that Lazada's documentation or a live seller named, by what is to be done about it."""
+
+
+def meant(outcome: object) -> str:
+    """One word for an outcome: what is refused or asked for, else its kind."""
+    match outcome:
+        case Refused():
+            return outcome.kind
+        case Unauthorized():
+            return outcome.action
+        case _:
+            return type(outcome).__name__.lower()
+
+
+@pytest.mark.parametrize(("_class", "endpoint", "code", "message", "expected"), ROWS)
+def test_every_code_means_what_is_to_be_done(
+    _class: str, endpoint: Endpoint, code: str, message: str, expected: str
+) -> None:
+    outcome = trouble(endpoint, code, message)
+
+    assert expected == meant(outcome)
+    assert (message or code) in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "code", "message", "expected"),
+    [
+        ("stock", "4137", "ITEM_NOT_FOUND", "not_found"),
+        ("stock", "4137", "SYSTEM_TIMEOUT", "unknown"),
+        ("stock", "4170", "SYS_REQUEST_TOO_FAST", "temporary"),
+        ("stock", "4218", "The specified access token is invalid or expired", "refresh"),
+        ("stock", "4155", "ITEM_NOT_FOUND", "not_found"),
+        ("stock", "207", "SYSTEM_TIMEOUT", "unknown"),
+        ("stock", "901", FLOOR, "locked"),
+        ("read", "208", FREQUENCY, "temporary"),
+    ],
+)
+def test_words_go_before_a_number_that_is_used_for_several_things(
+    endpoint: Endpoint, code: str, message: str, expected: str
+) -> None:
+    assert expected == meant(trouble(endpoint, code, message))
+
+
 @pytest.mark.parametrize("code", ["IllegalAccessToken", "InvalidAccessToken"])
 def test_a_token_that_ran_out_asks_for_a_refresh(code: str) -> None:
     message = "The specified access token is invalid or expired"
@@ -111,10 +218,22 @@ def test_a_header_goes_before_the_words_of_a_throttle() -> None:
     assert Temporary(FREQUENCY, 9.0, "ApiCallLimit") == trouble("stock", "ApiCallLimit", FREQUENCY, retry_after=9.0)
 
 
-def test_retry_in_the_next_second_is_one_second() -> None:
-    words = "Please retry in the next second"
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Please retry in the next second",
+        "E901: The request is too frequent, or the requested functionality is temporarily disabled.",
+        "Limit service request speed in server side temporarily.",
+    ],
+)
+def test_901_is_tried_again_in_the_next_second(words: str) -> None:
+    for endpoint in ENDPOINTS:
+        assert Temporary(words, 1.0, "901") == trouble(endpoint, "901", words, alone=False)
 
-    assert Temporary(words, 1.0, "901") == trouble("stock", "901", words)
+
+@pytest.mark.parametrize("words", ["this ban will last 1 seconds", "This Ban will last 1 second."])
+def test_a_ban_is_read_however_it_is_written(words: str) -> None:
+    assert trouble("read", "AppCallLimit", words) == Temporary(words, 1.0, "AppCallLimit")
 
 
 @pytest.mark.parametrize(

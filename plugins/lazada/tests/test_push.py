@@ -97,8 +97,41 @@ def test_a_row_that_names_an_item_of_two_skus_names_neither(pushed: Any) -> None
     assert [outcome.whole_call for outcome in outcomes] == [True] * 3
 
 
-def test_a_wrapper_without_rows_is_a_failure_of_lazada(pushed: Any) -> None:
-    assert [Unknown] * 3 == [type(outcome) for outcome in pushed(failure())]
+@pytest.mark.parametrize("code", ["500", "501", "503", "E501"])
+def test_a_wrapper_without_rows_is_a_failure_of_lazada(pushed: Any, code: str) -> None:
+    for body in (failure(code=code), {"code": code, "message": "E501: Update product failed"}):
+        assert [Unknown] * 3 == [type(outcome) for outcome in pushed(body)]
+
+
+@pytest.mark.parametrize("code", ["500", "501", "503"])
+def test_a_wrapper_with_a_row_is_a_refusal_of_its_listing(pushed: Any, code: str) -> None:
+    [outcome] = pushed(failure({"item_id": 300, "message": "words that nobody listed"}, code=code), cells=(C,))
+
+    assert Refused(code, "words that nobody listed", "bad_request") == outcome
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"seller_sku": "INV_NEGATIVE_SELLABLE"},
+        {"seller_sku": "INV_NEGATIVE_SELLABLE", "message": "Update product failed"},
+        {"seller_sku": "SKU-3", "message": "INV_NEGATIVE_SELLABLE"},
+    ],
+)
+def test_a_reason_in_the_place_of_the_sku_is_read(pushed: Any, row: object) -> None:
+    [outcome] = pushed(failure(row), cells=(C,))
+
+    assert isinstance(outcome, Refused)
+    assert (outcome.kind, outcome.message.count("INV_NEGATIVE_SELLABLE")) == ("locked", 1)
+
+
+def test_a_mega_campaign_refuses_the_call_until_the_row_that_falls_stands_alone(pushed: Any) -> None:
+    words = "Sellers can increase stocks, but may not decrease stocks."
+    body = {"code": "4170", "type": "ISP", "message": f"During the Bday Mega campaign, there are restrictions. {words}"}
+    several, [alone] = pushed(body), pushed(body, cells=(A,))
+
+    assert [(outcome.kind, outcome.whole_call) for outcome in several] == [("locked", True)] * 3
+    assert (alone.code, alone.kind, alone.whole_call) == ("4170", "locked", False)
 
 
 def test_an_expired_token_is_told_for_every_cell(pushed: Any) -> None:
@@ -113,6 +146,13 @@ def test_an_overload_is_temporary_and_keeps_its_hint(pushed: Any, status: int) -
     waited = pushed("<html/>", cells=(A,), status=status, headers={"Retry-After": "7"})
 
     assert [Temporary(f"Lazada answered HTTP {status}", 7.0, str(status))] == waited
+
+
+def test_http_429_waits_as_long_as_its_words_say(pushed: Any) -> None:
+    words = "Api access frequency exceeds the limit. this ban will last 5 seconds"
+
+    body = {"type": "ISV", "code": "ApiCallLimit", "message": words}
+    assert [Temporary(words, 5.0, "ApiCallLimit")] == pushed(body, cells=(A,), status=429)
 
 
 @pytest.mark.parametrize("hint", ["soon", "-1", "nan", "Wed, 21 Oct 2026 07:28:00 GMT"])
@@ -218,6 +258,12 @@ def test_a_success_that_cannot_be_read_back_is_unknown(pushed: Any) -> None:
     assert [Unknown, Unknown] == [type(outcome) for outcome in outcomes]
 
 
+def test_nothing_in_a_warehouse_is_confirmed_where_lazada_leaves_it_out(pushed: Any) -> None:
+    cells = (PLACES[0], replace(PLACES[1], quantity=0))
+
+    assert [Confirmed(), Confirmed()] == pushed({"code": "0"}, item(dropshipping=7), cells=cells, store=TWO)
+
+
 def test_a_refusal_is_not_read_back(pushed: Any) -> None:
     outcomes = pushed(failure({"item_id": 100, "message": FLOOR}), cells=PLACES, store=TWO)
 
@@ -262,6 +308,22 @@ def test_a_failed_choice_call_is_told_for_every_cell(pushed: Any, success: objec
 
     outcomes = pushed(answer, cells=(A, B), store=CHOICE)
     assert [(outcome.code, outcome.kind) for outcome in outcomes] == [("E1002", "blocked"), ("E1002", "blocked")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("sku not exsits", "not_found"),
+        ("stock of an active product can only be increased and can NOT be reduced", "locked"),
+        (FLOOR, "locked"),
+        ("not jit product", "blocked"),
+        ("words that nobody listed", "bad_request"),
+    ],
+)
+def test_a_choice_sku_is_refused_for_its_own_reason(pushed: Any, reason: str, kind: str) -> None:
+    done, failed = pushed(choice([1], [{"skuId": 2, "reason": reason}]), cells=(A, B), store=CHOICE)
+
+    assert (Confirmed(), kind, False) == (done, failed.kind, failed.whole_call)
 
 
 def test_a_choice_store_without_a_country_is_refused_before_the_call(pushed: Any) -> None:

@@ -63,11 +63,61 @@ def test_campaign_stock_is_told_as_reserved(seen: Any) -> None:
     assert [Shown("A", "", 8, reserved=5)] == seen(body)
 
 
+@pytest.mark.parametrize(
+    ("begins", "ends", "reserved"),
+    [
+        ("2018-02-01 00:00:00", "2018-02-04 23:59:59", 0),  # over
+        ("2018-02-01 00:00:00", "2018-02-05 08:46:31", 0),  # over since a second, were it UTC
+        ("2018-02-01 00:00:00", "2018-02-05 08:46:32", 3),
+        ("2018-02-05 16:46:32", "2018-02-06 00:00:00", 3),  # begins now, were it UTC+8
+        ("2018-02-05 16:46:33", "2018-02-06 00:00:00", 0),
+        ("2018-03-01 00:00:00", "2018-03-02 00:00:00", 0),  # to come
+        ("", "", 3),
+        ("soon", "late", 3),
+        (None, 1517820392, 3),
+        ("0001-01-01 00:00:00", "9999-12-31 23:59:59", 3),
+    ],
+)
+def test_a_campaign_counts_while_it_may_run_in_any_of_lazadas_time_zones(
+    seen: Any, begins: object, ends: object, reserved: int
+) -> None:
+    """It is 2018-02-05 08:46:32 UTC; Lazada names no zone."""
+    campaign = {"channelName": "c", "startTime": begins, "endTime": ends, "sellableQuantity": 3}
+
+    assert [Shown("A", "", 8, reserved=reserved)] == seen(item(sku(1, channelInventories=[campaign])))
+
+
+def test_a_campaign_that_runs_counts_beside_one_that_is_over(seen: Any) -> None:
+    campaigns = [
+        {"startTime": "2018-01-01 00:00:00", "endTime": "2018-01-02 00:00:00", "sellableQuantity": 100},
+        {"startTime": "2018-02-01 00:00:00", "endTime": "2018-02-28 00:00:00", "sellableQuantity": 2},
+    ]
+
+    assert [Shown("A", "", 8, reserved=2)] == seen(item(sku(1, channelInventories=campaigns)))
+
+
 def test_campaign_stock_of_several_warehouses_is_told_once(seen: Any) -> None:
     inventories = [warehouse("dropshipping", 7), warehouse("WH-02", "3")]
     body = item(sku(1, multiWarehouseInventories=inventories, channelInventories=[{"sellableQuantity": 2}]))
 
     assert [Shown("A", "dropshipping", 7, reserved=2), Shown("A", "WH-02", 3)] == seen(body, store=TWO)
+
+
+def test_a_mapped_warehouse_that_lazada_leaves_out_shows_0(seen: Any) -> None:
+    """It lists no warehouse that has nothing of the SKU."""
+    body = item(sku(1, multiWarehouseInventories=[warehouse("dropshipping", 7)]))
+
+    assert [Shown("A", "dropshipping", 7), Shown("A", "WH-02", 0)] == seen(body, store=TWO)
+
+
+def test_no_warehouse_at_all_shows_0_only_where_nothing_is_for_sale(seen: Any) -> None:
+    empty = item(sku(1, Available=0, quantity=0, multiWarehouseInventories=[]))
+    [odd] = seen(item(sku(1, Available=8, multiWarehouseInventories=[])), store=TWO)
+    [missing] = seen(item(sku(1)), store=TWO)
+
+    assert [Shown("A", "dropshipping", 0), Shown("A", "WH-02", 0)] == seen(empty, store=TWO)
+    assert isinstance(odd, NotShown)
+    assert isinstance(missing, NotShown)
 
 
 def test_several_warehouses_cannot_be_one_number(seen: Any) -> None:

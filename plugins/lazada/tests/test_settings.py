@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from pushdsl.plugins import Location, Refused, Store
 from pushdsl_lazada.platform import Lazada
-from pushdsl_lazada.settings import LazadaSettings, base_url
+from pushdsl_lazada.settings import LazadaApp, LazadaSettings, base_url
 
 STORE = Store("lazada_my", "lazada", "main", region="MY")
 Settings = Callable[..., LazadaSettings]
@@ -26,6 +26,25 @@ def test_the_region_says_where_to_call(lazada_settings: Settings, region: str, h
 
 def test_an_address_in_the_settings_goes_first(lazada_settings: Settings) -> None:
     assert base_url(lazada_settings("http://127.0.0.1:80/rest/"), STORE) == "http://127.0.0.1:80/rest"
+
+
+def test_the_country_of_the_grant_says_where_to_call_for_a_store_without_a_region(lazada_settings: Settings) -> None:
+    settings, nowhere = lazada_settings(country="vn"), replace(STORE, region="")
+
+    assert base_url(settings, nowhere) == "https://api.lazada.vn/rest"
+    assert base_url(settings, STORE) == "https://api.lazada.com.my/rest"
+
+
+def test_an_empty_refresh_token_is_none(lazada_settings: Settings) -> None:
+    given = {"app_key": "1", "app_secret": "s", "access_token": "t"}
+
+    assert LazadaSettings.model_validate({**given, "refresh_token": ""}).refresh_token is None
+    assert lazada_settings().refresh_token is None
+
+
+def test_the_settings_are_those_of_the_app_and_more() -> None:
+    assert issubclass(LazadaSettings, LazadaApp)
+    assert {"app_key", "app_secret", "base_url", "auth_url"} == set(LazadaApp.model_fields)
 
 
 @pytest.mark.parametrize("region", ["", "BR"])
