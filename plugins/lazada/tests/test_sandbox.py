@@ -23,11 +23,14 @@ from pushdsl.plugins import (
     Refused,
     Shown,
     Store,
+    Temporary,
     Unauthorized,
     Unknown,
 )
+from pushdsl.plugins.sandbox import Meter
 from pushdsl_lazada.platform import Lazada
 from pushdsl_lazada.sandbox import LazadaSandbox
+from pushdsl_lazada.settings import LazadaSettings
 from pushdsl_lazada.signing import request_signature
 
 STORE = Store("lazada_my", "lazada", "main", region="MY")
@@ -367,36 +370,310 @@ def test_the_addresses_of_choice_and_ordinary_shops_are_not_the_same(in_sandbox:
         assert outcome.action == "reauthorize"
 
 
-# Tokens
+@pytest.mark.parametrize(("only_rises", "shown"), [(True, 5), (False, 4)])
+def test_whether_a_choice_shop_only_rises_is_a_setting_of_the_shop(
+    in_sandbox: Any, only_rises: bool, shown: int
+) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.shop(CHOICE.name).only_rises = only_rises
+        await Lazada().push(Batch(connection, (cell(1, 4),)))
+        return sandbox.shown(CHOICE.name)[0].quantity
+
+    assert shown == in_sandbox.run(talk, CHOICE, LISTINGS)
 
 
-def test_a_code_brings_a_token_once(in_sandbox: Any) -> None:
+def test_a_choice_item_that_lazada_keeps_itself_is_blocked(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.shop(CHOICE.name).kept_by_lazada.add("100")
+        return list(await Lazada().push(Batch(connection, (cell(1, 9),)))), sandbox.shown(CHOICE.name)[0].quantity
+
+    [outcome], shown = in_sandbox.run(talk, CHOICE, LISTINGS)
+    assert (outcome.code, outcome.kind, shown) == ("E1002", "blocked", 5)
+
+
+# Consent and tokens
+
+
+async def asked(sandbox: LazadaSandbox, connection: Connection, **query: str) -> tuple[int, str]:
+    """Status and redirect of the consent page."""
+    usual = {"response_type": "code", "client_id": sandbox.app_key, "redirect_uri": "https://x.test/back"}
+    url = f"{sandbox.base_url}/oauth/authorize"
+    async with connection.http.get(url, params={**usual, **query}, allow_redirects=False) as response:
+        return response.status, response.headers.get("Location", "")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"response_type": "token"},
+        {"client_id": "654321"},
+        {"redirect_uri": "/back"},
+        {"redirect_uri": "javascript:alert(1)"},
+        {"uuid": "1"},
+    ],
+)
+def test_the_consent_page_refuses_what_is_no_request_for_a_code(in_sandbox: Any, query: dict[str, str]) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        return await asked(sandbox, connection, **query)
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == (400, "")
+
+
+def test_a_seller_is_sent_back_without_a_state_that_was_not_given(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        return await asked(sandbox, connection)
+
+    status, back = in_sandbox.run(talk, STORE, LISTINGS)
+    assert (status, back.split("=")[0]) == (302, "https://x.test/back?code")
+
+
+def test_the_seller_who_consents_can_be_chosen(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        other = replace(STORE, name="lazada_sg", region="SG")
+        sandbox.open_shop(other, LISTINGS)
+        countries = []
+        for sandbox.consenting in ("", STORE.name):
+            code = (await asked(sandbox, connection))[1].split("code=")[1]
+            countries.append((await post(sandbox, connection, "/auth/token/create", code=code))["country"])
+        return countries
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == ["sg", "my"]
+
+
+def test_the_settings_of_a_shop_work_with_renewal(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        given = sandbox.open_shop(STORE, LISTINGS)
+        answer = await post(sandbox, connection, "/auth/token/refresh", refresh_token=str(given["refresh_token"]))
+        return given, sandbox.base_url, answer["access_token"], sandbox.shop(STORE.name).access_token
+
+    given, url, new, current = in_sandbox.run(talk, STORE, LISTINGS)
+    assert (f"{url}/rest", url) == (given["base_url"], given["auth_url"])
+    assert new == current != given["access_token"]
+
+
+def test_the_two_token_calls_name_the_sellers_differently(in_sandbox: Any) -> None:
     async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
         code = sandbox.auth_code(STORE.name)
-        first = await post(sandbox, connection, "/auth/token/create", code=code)
-        return first, await post(sandbox, connection, "/auth/token/create", code=code)
+        created = await post(sandbox, connection, "/auth/token/create", code=code)
+        token = created["refresh_token"]
+        return created, await post(sandbox, connection, "/auth/token/refresh", refresh_token=token)
 
-    first, second = in_sandbox.run(talk, STORE, LISTINGS)
-    assert (first["code"], first["expires_in"], first["country_user_info"][0]["country"]) == ("0", 604_800, "my")
-    assert second["code"] == "InvalidCode"
+    created, refreshed = in_sandbox.run(talk, STORE, LISTINGS)
+    user = {"country": "my", "seller_id": "1001", "user_id": "2001", "short_code": "MY0001"}
+    assert created["country_user_info"] == refreshed["country_user_info_list"] == [user]
 
 
-def test_a_refresh_ends_the_old_token_and_prolongs_no_authorisation(in_sandbox: Any, now: datetime) -> None:
+@pytest.mark.parametrize(
+    ("path", "own", "code"),
+    [
+        ("/auth/token/create", {"code": "0_never_given"}, "InvalidCode"),
+        ("/auth/token/create", {}, "InvalidCode"),
+        ("/auth/token/refresh", {"refresh_token": "another"}, "IllegalRefreshToken"),
+        ("/auth/token/refresh", {}, "IllegalRefreshToken"),
+        ("/auth/token/refresh", {"refresh_token": "another", "sign": "0" * 64}, "IncompleteSignature"),
+        ("/auth/token/refresh", {"refresh_token": "another", "sign_method": "md5"}, "IncompleteSignature"),
+        ("/auth/token/refresh", {"refresh_token": "another", "timestamp": "1"}, "InvalidTimestamp"),
+    ],
+)
+def test_a_token_call_that_is_wrong_brings_nothing(answered: Any, path: str, own: dict[str, str], code: str) -> None:
+    answer, _ = answered(path, **own)
+
+    assert (answer["code"], "access_token" in answer) == (code, False)
+
+
+def test_tokens_that_cannot_be_refreshed_have_a_horizon_of_0(in_sandbox: Any) -> None:
     async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
-        answers = []
-        for days in (0, 29, 30):
-            later = now + timedelta(days=days)
-            sandbox.now = lambda later=later: later  # type: ignore[misc]
-            timed = replace(connection, now=sandbox.now)
-            token = sandbox.shop(STORE.name).refresh_token
-            answers.append(await post(sandbox, timed, "/auth/token/refresh", refresh_token=token))
-        return answers, list(await Lazada().push(Batch(timed, (cell(1, 9),))))
+        sandbox.refresh_days = 0
+        code = sandbox.auth_code(STORE.name)
+        created = await post(sandbox, connection, "/auth/token/create", code=code)
+        token = created["refresh_token"]
+        return created, await post(sandbox, connection, "/auth/token/refresh", refresh_token=token)
 
-    answers, [old] = in_sandbox.run(talk, STORE, LISTINGS)
-    assert [answer.get("refresh_expires_in") for answer in answers] == [30 * 86_400, 86_400, None]
-    assert answers[2]["code"] == "IllegalRefreshToken"
-    assert isinstance(old, Unauthorized)
-    assert old.action == "refresh"
+    created, refused = in_sandbox.run(talk, STORE, LISTINGS)
+    assert (created["refresh_expires_in"], refused["code"]) == (0, "IllegalRefreshToken")
+
+
+def test_an_access_token_can_be_ended_from_another_process(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        async with connection.http.post(f"{sandbox.base_url}/sandbox/expire", json={"store": STORE.name}) as response:
+            assert response.status == 200
+        return list(await Lazada().push(Batch(connection, (cell(1, 9),)))), sandbox.shown(STORE.name)[0].quantity
+
+    [outcome], shown = in_sandbox.run(talk, STORE, LISTINGS)
+    assert (outcome.action, outcome.code, shown) == ("refresh", "IllegalAccessToken", 5)
+
+
+# Limits, campaigns and faults
+
+
+def test_a_seller_has_50_stock_calls_a_second(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        assert sandbox.meter.per_second == 50
+        sandbox.meter = Meter(2)
+        other_store = replace(STORE, name="lazada_other")
+        given = LazadaSettings.model_validate(sandbox.open_shop(other_store, LISTINGS))
+        other = replace(connection, store=other_store, settings=given)
+        outcomes = [await Lazada().push(Batch(at, (cell(1, 9),))) for at in (connection, connection, connection, other)]
+        return [outcome for [outcome] in outcomes], sandbox.calls
+
+    outcomes, calls = in_sandbox.run(talk, STORE, LISTINGS)
+    words = "The request frequency exceeds the limit. this ban will last 1 seconds"
+    assert outcomes == [Confirmed(), Confirmed(), Temporary(words, 1.0, "SellerCallLimit"), Confirmed()]
+    assert calls == 4
+
+
+def test_in_a_mega_campaign_stock_only_rises(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.shop(STORE.name).mega_campaign = ("2018-02-05 00:00:00", "2018-02-06 00:00:00")
+        outcomes = [
+            await Lazada().push(Batch(connection, cells)) for cells in ((cell(1, 4), cell(2, 6)), (cell(2, 6),))
+        ]
+        return [list(outcome) for outcome in outcomes], [s.quantity for s in sandbox.shown(STORE.name)]
+
+    [both, [rise]], shown = in_sandbox.run(talk, STORE, LISTINGS)
+    assert [(o.code, o.kind, o.whole_call) for o in both] == [("4170", "locked", True)] * 2
+    assert (Confirmed(), [5, 6, 5]) == (rise, shown)
+
+
+@pytest.mark.parametrize("store", [STORE, CHOICE])
+def test_a_promotion_that_begins_makes_the_floor_of_the_same_call(in_sandbox: Any, store: Store) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.fail("promotion_begins")
+        lower = list(await Lazada().push(Batch(connection, (cell(1, 4),))))
+        again = list(await Lazada().push(Batch(connection, (cell(1, 5),))))
+        return lower, again, await Lazada().read(Query(connection, (LISTINGS[0],)))
+
+    [lower], [again], read = in_sandbox.run(talk, store, LISTINGS)
+    assert isinstance(lower, Refused)
+    assert "negative sellable on channel inventory" in lower.message
+    assert ("locked", Confirmed()) == (lower.kind, again)
+    assert [Shown("SKU-1", "", 5, reserved=5)] == read
+
+
+def test_a_promotion_can_begin_before_a_read(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.fail("promotion_begins")
+        return await Lazada().read(Query(connection, (LISTINGS[0], LISTINGS[1])))
+
+    assert in_sandbox.run(talk, STORE, LISTINGS) == [Shown("SKU-1", "", 5, reserved=5), Shown("SKU-2", "", 5)]
+
+
+def test_a_campaign_ends_and_its_floor_with_it(in_sandbox: Any, now: datetime) -> None:
+    """It is still listed; only its times tell that it is over."""
+
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.show(STORE.name, Shown("SKU-1", "", 50, reserved=4))
+        sandbox.expire_tokens(STORE.name)
+        sandbox.shop(STORE.name).access_until = now + timedelta(days=100)
+        sandbox.now = lambda: now + timedelta(days=31)
+        later = replace(connection, now=sandbox.now)
+        listed = (await item(sandbox, later))["data"]["skus"][0]["channelInventories"]
+        pushed = list(await Lazada().push(Batch(later, (cell(1, 3),))))
+        return len(listed), pushed, await Lazada().read(Query(later, (LISTINGS[0],))), sandbox.shown(STORE.name)[0]
+
+    listed, pushed, read, shown = in_sandbox.run(talk, STORE, LISTINGS)
+    assert (listed, pushed) == (1, [Confirmed()])
+    assert [Shown("SKU-1", "", 3)] == read == [shown]
+
+
+async def item(sandbox: LazadaSandbox, connection: Connection, item_id: str = "100") -> Answer:
+    signed = params(sandbox, connection, "/product/item/get", item_id=item_id)
+    async with connection.http.get(f"{sandbox.base_url}/rest/product/item/get", params=signed) as response:
+        answer: Answer = await response.json()
+    return answer
+
+
+@pytest.mark.parametrize("store", [STORE, CHOICE])
+def test_a_slow_call_is_worked_on_and_answered_too_late(
+    in_sandbox: Any, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dawdled = []
+
+    async def dawdle() -> None:
+        dawdled.append(True)
+
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        monkeypatch.setattr(sandbox, "dawdle", dawdle)
+        sandbox.fail("slow", 2)
+        outcomes = list(await Lazada().push(Batch(connection, (cell(1, 9),))))
+        return outcomes, await Lazada().read(Query(connection, (LISTINGS[0],)))
+
+    assert in_sandbox.run(talk, store, LISTINGS) == ([Confirmed()], [Shown("SKU-1", "", 9)])
+    assert len(dawdled) == 2
+
+
+def test_nobody_waits_for_a_slow_call_but_its_work_is_done(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.fail("slow")
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.2)) as impatient:
+            outcomes = list(await Lazada().push(Batch(replace(connection, http=impatient), (cell(1, 9),))))
+        return outcomes, sandbox.shown(STORE.name)[0].quantity
+
+    [outcome], shown = in_sandbox.run(talk, STORE, LISTINGS)
+    assert isinstance(outcome, Unknown)
+    assert shown == 9
+
+
+# Warehouses
+
+
+def test_a_warehouse_that_has_nothing_of_a_sku_is_left_out_of_it(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        for place in ("dropshipping", "WH-02"):
+            sandbox.show(TWO.name, Shown("SKU-1", place, 0))
+        body = (await item(sandbox, connection))["data"]["skus"][0]
+        codes = [row["warehouseCode"] for row in body["multiWarehouseInventories"]]
+        cells = (cell(1, 0, "dropshipping"), cell(1, 0, "WH-02"))
+        return codes, list(await Lazada().push(Batch(connection, cells)))
+
+    assert in_sandbox.run(talk, TWO, LISTINGS) == (["dropshipping"], [Confirmed(), Confirmed()])
+
+
+@pytest.mark.parametrize(
+    ("path", "own", "codes"),
+    [
+        ("/seller/warehouse/get", {"addressTypes": '["warehouse"]'}, ["dropshipping", "WH-02"]),
+        ("/seller/warehouse/get", {}, ["dropshipping"]),
+        ("/rc/warehouse/get", {}, ["dropshipping", "WH-02"]),
+    ],
+)
+def test_both_lists_of_warehouses_are_given(answered: Any, path: str, own: dict[str, str], codes: list[str]) -> None:
+    answer, _ = answered(path, store=TWO, **own)
+
+    result = answer["result"]
+    assert (result["success"], [row["code"] for row in result["module"]]) == (True, codes)
+
+
+# Messages
+
+
+def test_an_order_sends_a_signed_trade_order_and_near_the_end_the_stock_level(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.show(STORE.name, Shown("SKU-1", "", 6, reserved=1))
+        sent = [sandbox.sell(STORE.name, "SKU-1", pieces, "https://x.test/hook") for pieces in (1, 2)]
+        body = (await item(sandbox, connection))["data"]["skus"][0]
+        return sent, connection.settings, sandbox.shown(STORE.name)[0], body["multiWarehouseInventories"][0]
+
+    [first, second], settings, shown, inventory = in_sandbox.run(talk, STORE, LISTINGS)
+    events = [Lazada().verify_webhook(settings, request) for request in (*first, *second)]
+    kinds = [event.kind for [event] in events if event is not None]
+    assert kinds == ["order_status", "order_status", "shallow_stock"]
+    assert len({event.id for [event] in events}) == 3
+    assert (ListingRef("SKU-1", "", "1"),) == events[-1][0].listings
+    assert json.loads(first[0].body)["data"]["order_status"] == "unpaid"
+    level = json.loads(second[1].body)["data"]
+    assert (level["real_quantity"], level["withhold_quantity"], level["warehouse"]) == (6, 3, "dropshipping")
+    assert Shown("SKU-1", "", 3, reserved=1) == shown
+    assert (inventory["sellableQuantity"], inventory["totalQuantity"], inventory["withholdQuantity"]) == (3, 6, 3)
+
+
+def test_an_order_of_a_warehouse_is_told_of_that_warehouse(in_sandbox: Any) -> None:
+    async def talk(sandbox: LazadaSandbox, connection: Connection) -> object:
+        sandbox.show(TWO.name, Shown("SKU-1", "dropshipping", 0))
+        return [json.loads(sent.body)["data"] for sent in sandbox.sell(TWO.name, "SKU-1", 2, "https://x.test/hook")]
+
+    _, level = in_sandbox.run(talk, TWO, LISTINGS)
+    assert (level["warehouse"], level["real_quantity"]) == ("WH-02", 5)
 
 
 def test_faults_are_queued_from_another_process(in_sandbox: Any) -> None:
