@@ -73,7 +73,7 @@ def test_no_help_is_wider_than_the_terminal() -> None:
 
 
 def test_every_command_has_a_section() -> None:
-    sections = re.findall(r"^## `pushdsl (\w+)`$", PAGE.read_text("utf-8"), re.MULTILINE)
+    sections = re.findall(r"^## `pushdsl ([\w-]+)`$", PAGE.read_text("utf-8"), re.MULTILINE)
 
     assert sections == list(COMMANDS)
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "show how every store stands",
     "platforms": "list the installed platforms",
     "sandbox": "run local stores that speak the platforms' real APIs",
+    "new-plugin": "write a platform of your own that keeps the contract at once",
     "demo": "play a whole example against local stores",
 }
 
@@ -80,7 +81,7 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
         if name == chosen:
-            module = importlib.import_module(f"pushdsl.cli.{name}")
+            module = importlib.import_module(f"pushdsl.cli.{name.replace('-', '_')}")
             module.arguments(command)
             command.set_defaults(run=module.run)
     return parser
