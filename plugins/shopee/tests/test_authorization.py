@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+import aiohttp
 import pytest
 
 from pushdsl.plugins import (
@@ -256,6 +258,33 @@ def test_the_daily_limit_holds_for_tokens_too(scripted: Any, reply: Any, talk: A
 def test_an_answer_without_tokens_is_unknown(scripted: Any, reply: Any, talk: Any, body: str, status: int) -> None:
     """What was sent may be used up, and nobody has what came for it."""
     assert isinstance(scripted.run(talk, [reply(body, status=status)]), Unknown)
+
+
+@pytest.mark.parametrize("talk", BOTH)
+def test_a_lost_answer_is_unknown_and_asked_for_once(shopee_settings: Any, now: datetime, talk: Any) -> None:
+    asked: list[bytes] = []
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n"))
+        writer.close()
+
+    async def lost() -> object:
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, aiohttp.ClientSession() as http:
+            return await talk(Connection(STORE, shopee_settings(url), http, lambda: now))
+
+    assert Unknown("the connection to Shopee broke before its answer") == asyncio.run(lost())
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("talk", BOTH)
+def test_a_shopee_that_cannot_be_reached_has_used_up_nothing(shopee_settings: Any, now: datetime, talk: Any) -> None:
+    async def unreached() -> object:
+        async with aiohttp.ClientSession() as http:
+            return await talk(Connection(STORE, shopee_settings("http://127.0.0.1:1"), http, lambda: now))
+
+    assert Temporary("no connection to Shopee") == asyncio.run(unreached())
 
 
 @pytest.mark.parametrize("expire_in", [None, "soon", -1, 10**12])
