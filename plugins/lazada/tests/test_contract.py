@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from pushdsl.plugins import Store, WebhookRequest
-from pushdsl.testing import PlatformContract
+from pushdsl.testing import PlatformContract, Shop
 from pushdsl_lazada.platform import Lazada
 from pushdsl_lazada.settings import LazadaSettings
 from pushdsl_lazada.signing import webhook_signature
@@ -23,7 +23,6 @@ class TestLazadaContract(PlatformContract):
     @pytest.fixture(autouse=True)
     def _one_clock_for_both_sides(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("pushdsl_lazada.sandbox.utc_now", self.clock)
-        monkeypatch.setattr("pushdsl.testing.TIMEOUT_SECONDS", 2.0)  # one fault answers later than anyone waits
 
     def signed_webhook(self, settings: BaseModel) -> WebhookRequest:
         assert isinstance(settings, LazadaSettings)
@@ -36,3 +35,12 @@ class TestLazadaChoiceContract(TestLazadaContract):
     @property
     def store(self) -> Store:
         return replace(super().store, choice=True)
+
+    def test_locations_that_cannot_be_asked_for_are_a_failure_and_no_exception(self) -> None:
+        """None are asked for: the warehouses of Choice are Lazada's."""
+
+        async def list_them(_: PlatformContract, shop: Shop) -> None:
+            await shop.sandbox.stop()
+            assert await self.platform.locations(shop.connection) == []
+
+        self.run(list_them, self.store)
