@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from pushdsl.authorizing import answer_in
+from pushdsl.authorizing import answer_in, ask, authorize
 from pushdsl.cli import main
 from pushdsl.cli.local_shops import LocalShops, local_shops, settings_lines
+from pushdsl.cycle import open_project
 from pushdsl.errors import PushdslError
 from pushdsl.model import Location, Store
 from pushdsl.plugins.manager import InstalledPlatforms
@@ -155,3 +157,17 @@ def test_what_the_rules_map_must_be_there_and_active() -> None:
     assert "did you mean" in located.problems[1]
     assert mapped(Store("shop", "shopee", "shop"), [ShopLocation("A"), ShopLocation("B")]).problems
     assert not mapped(Store("shop", "shopee", "shop"), [ShopLocation("A")]).problems
+
+
+def test_consent_for_another_shop_than_the_file_names_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_shop(folder, "shopee", TOKENS):
+        settings = (folder / "pushdsl.toml").read_text()
+        (folder / "pushdsl.toml").write_text(settings.replace("shop_id = ", "shop_id = 9"))
+        project = open_project([])
+        store = Store("shop", "shopee", "shop", "ID")
+        back = seller_agrees(ask(project, store, "https://erp.example.com/back").link)
+
+        with pytest.raises(PushdslError, match="another shop: its `shop_id`"):
+            authorize(project, store, dict(parse_qsl(urlsplit(back).query)))

@@ -90,9 +90,21 @@ async def _exchange(
         grant = await authorization.exchange(app, answer, caller.http, pace.now)
     if isinstance(grant, Failure):
         raise PushdslError(f"{store.platform} did not let `{store.name}` in: {grant.message}", "open a new link")
+    _refuse_another_shop(project, store, grant)
     held = _kept(project, store, grant, vault, pace.now())
     account_settings(project.settings, store, platform, held.settings)  # says what the file still lacks
     return Authorized(tuple(sorted(grant.settings)), grant.access_until, grant.refresh_until)
+
+
+def _refuse_another_shop(project: Project, store: Store, grant: Grant) -> None:
+    """Raises PushdslError where the seller was logged in to another shop than the file names."""
+    for key, value in account_in_file(project.settings, store).items():
+        granted = grant.settings.get(key)
+        if granted is not None and not key.endswith("token") and str(value) != granted:
+            raise PushdslError(
+                f"the seller let the app into another shop: its `{key}` is {granted}, and the file says {value}",
+                f"log in to the right shop and open a new link, or correct `{key}` under `[accounts.{store.account}]`",
+            )
 
 
 def _kept(project: Project, store: Store, grant: Grant, vault: Vault, now: datetime) -> Held:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
+from tests.plugins.lettered import Lettered, LetteredAuthorization
 
 from pushdsl.plugins import (
     Batch,
     Confirmed,
+    Connection,
     Event,
+    Failure,
+    Grant,
     ListingRef,
     NotShown,
     Outcome,
     Query,
     ReadResult,
     Refused,
+    ShopLocation,
     Shown,
     Temporary,
     Unauthorized,
@@ -167,6 +174,55 @@ class Believing(SimulatedPlatform):
         return []
 
 
+async def sleeps(push: Push, batch: Batch) -> Sequence[Outcome]:
+    await asyncio.sleep(5)
+    return await push(batch)
+
+
+def throttles_the_second_call() -> Callable[[Push, Batch], Awaitable[Sequence[Outcome]]]:
+    calls = count(1)
+
+    async def push_or_throttle(push: Push, batch: Batch) -> Sequence[Outcome]:
+        return [Temporary("too fast") for _ in batch.cells] if next(calls) == 2 else await push(batch)
+
+    return push_or_throttle
+
+
+async def answers_in_its_own_order(push: Push, batch: Batch) -> Sequence[Outcome]:
+    return sorted(await push(batch), key=lambda outcome: isinstance(outcome, Refused))
+
+
+async def knows_no_location(connection: Connection) -> list[ShopLocation]:
+    return []
+
+
+async def gives_nothing(*_: object) -> Grant:
+    return Grant({})
+
+
+async def keeps_the_refresh_token(connection: Connection) -> Grant | Failure:
+    grant = await LetteredAuthorization().refresh(connection)
+    assert isinstance(grant, Grant)
+    return Grant({"access_token": grant.settings["access_token"]})
+
+
+class Granting(Lettered):
+    """With one member of its authorization changed."""
+
+    def __init__(self, **members: object) -> None:
+        super().__init__()
+        for name, value in members.items():
+            setattr(self.authorization, name, value)
+
+
+class ReadsBlocked(Lettered):
+    """Says of a read with an expired token that the listing is blocked."""
+
+    async def read(self, query: Query) -> ReadResult:
+        answers = await super().read(query)
+        return [replace(a, outcome=Refused("", "", "blocked")) if isinstance(a, NotShown) else a for a in answers]
+
+
 def having(**members: object) -> SimulatedPlatform:
     platform = SimulatedPlatform()
     for name, value in members.items():
@@ -211,6 +267,25 @@ BROKEN: list[tuple[str, SimulatedPlatform]] = [
     ("a_wrong_secret_is_never_confirmed", Pushing(needs_no_secret)),
     ("a_forged_webhook_is_not_believed", Believing()),
     ("a_signed_webhook_is_believed_as_it_stands", Believing()),
+    ("a_lost_answer_is_settled_by_a_read_and_never_by_trust", said_of_all(Unknown, Confirmed())),
+    ("a_lost_answer_is_settled_by_a_read_and_never_by_trust", said_of_all(Unknown, Refused("", "", "blocked"))),
+    ("a_push_never_sleeps", Pushing(sleeps)),
+    ("the_rate_and_the_size_of_calls_are_what_it_bears", Pushing(takes_two)),
+    ("the_rate_and_the_size_of_calls_are_what_it_bears", Pushing(throttles_the_second_call())),
+    ("outcomes_stand_in_the_order_of_the_cells", Pushing(answers_in_its_own_order)),
+    ("a_location_that_the_shop_does_not_have_is_refused", said_of_all(Refused, Confirmed())),
+    ("what_a_promotion_holds_is_never_undercut", Pushing(confirms_without_pushing)),
+    ("what_a_promotion_holds_is_never_undercut", said_of_all(Confirmed, Refused("", "", "bad_request"))),
+    ("the_locations_of_a_store_are_those_that_it_shows", having(locations=knows_no_location)),
+    ("locations_that_cannot_be_asked_for_are_a_failure_and_no_exception", having(locations=knows_no_location)),
+    ("messages_about_an_order_are_believed_and_a_repeat_is_known", Believing()),
+    ("an_order_lowers_what_is_shown", Reading(lambda a: replace(a, quantity=1))),  # type: ignore[call-arg]
+    ("many_calls_that_find_a_token_expired_renew_it_once", Granting(refresh=gives_nothing)),
+    ("a_read_renews_a_token_too", ReadsBlocked()),
+    ("a_renewed_token_can_be_renewed_again", Granting(refresh=keeps_the_refresh_token)),
+    ("a_sellers_consent_brings_tokens_for_once", Granting(link=lambda app, redirect, state: f"{app.base_url}/consent")),
+    ("a_sellers_consent_brings_tokens_for_once", Granting(exchange=gives_nothing)),
+    ("tokens_that_cannot_be_had_are_a_failure_and_no_exception", Granting(refresh=gives_nothing)),
 ]
 
 
@@ -252,3 +327,12 @@ def test_every_test_of_the_contract_is_known_to_fail() -> None:
 
     elsewhere = {"secrets_are_in_no_log_and_no_outcome"}
     assert tests == {test for test, _ in BROKEN} | elsewhere
+
+
+class TestLetteredKeepsTheContract(PlatformContract):
+    """The platform that the faults above are planted in is right without them."""
+
+    platform = Lettered()
+
+    def test_its_entry_point_has_its_name_and_hands_it_over(self) -> None:
+        """It has none: it is a part of these tests."""

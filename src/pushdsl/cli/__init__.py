@@ -21,6 +21,8 @@ COMMANDS = {
     "render": "show rules as plain sentences, or as a table",
     "apply": "push the differences to the stores",
     "reconcile": "read what a store shows and keep it",
+    "authorize": "let the app into a seller's shop and keep its tokens",
+    "locations": "show which warehouses a store has",
     "records": "list what was pushed and how it ended",
     "status": "show how every store stands",
     "platforms": "list the installed platforms",

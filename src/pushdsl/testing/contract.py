@@ -1,49 +1,65 @@
-"""The contract of a platform as tests: inherit `PlatformContract`, name the platform, run pytest.
+"""A platform in; what it must do, a test for each, out.
 
-    class TestShopee(PlatformContract):
-        platform = ShopeePlatform()
-
-Every test starts the platform's own sandbox, opens a shop in it with `QUANTITY_AT_FIRST` of each listing, and pushes
-and reads over HTTP as the core would. The tests' names are the contract; needs the extra `pushdsl[testing]`.
+A part that a platform need not have (tokens, several locations, pre-order, messages, a promotion's reserve) is skipped
+where it has none; all other tests are required.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 import pytest
-from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from pushdsl.model import Location, Store
+from pushdsl.calling import Caller, Reach
+from pushdsl.model import Location, PlannedCell, Store
+from pushdsl.pacing import Gates, Pace
 from pushdsl.plugins.platform import (
     CONTRACT,
+    Authorization,
     Batch,
     Capabilities,
     CellPush,
     Confirmed,
     Connection,
+    Failure,
     Fault,
+    Grant,
     ListingRef,
     NotShown,
     Outcome,
     Platform,
-    Query,
-    ReadResult,
     Refused,
-    Sandbox,
+    ShopLocation,
     Shown,
     Temporary,
     Unauthorized,
     Unknown,
     WebhookRequest,
 )
+from pushdsl.pusher import FinalOutcome, Job, Result, StoreWork, arrange, push
+from pushdsl.testing.shop import (
+    FixedClock,
+    Shop,
+    all_are,
+    location_names,
+    refused_as,
+    secrets_of,
+    shown_in,
+    started,
+    wanted,
+    with_wrong_secrets,
+)
+from pushdsl.testing.time import ImpatientLoop
+from pushdsl.tokens import Held, TokenKeeper
 
 QUANTITY_AT_FIRST = 5
 """What every listing of a shop shows, at each location, before a test pushes more than that (some stores only rise)."""
@@ -55,91 +71,19 @@ ANSWERS_TO_A_FAILED_CALL: Mapping[Fault, tuple[type[Outcome], ...]] = {
     "malformed": (Temporary, Unknown),
     "drop_before": (Unknown,),
     "drop_after": (Unknown,),
+    "slow": (Unknown,),
     "expired_token": (Unauthorized,),
 }
 """Faults that meet a whole call, and what may be said of each of its cells."""
-
-
-class FixedClock:
-    """A clock that stands still until it is told to go on."""
-
-    def __init__(self, at: datetime = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)) -> None:
-        self.at = at
-
-    def __call__(self) -> datetime:
-        return self.at
-
-    def advance(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-@dataclass(frozen=True)
-class Shop:
-    """A shop in a started sandbox, and the platform under test pointed at it."""
-
-    platform: Platform
-    sandbox: Sandbox
-    connection: Connection
-    listings: tuple[ListingRef, ...]
-
-    @property
-    def store(self) -> Store:
-        return self.connection.store
-
-    def cells(self, quantity: int = 100, listings: Sequence[ListingRef] | None = None) -> list[CellPush]:
-        """Every listing at every location, each with a number of its own from `quantity` up."""
-        places = [(listing, name) for listing in listings or self.listings for name in location_names(self.store)]
-        return [
-            CellPush(at.store_sku, at.item_id, at.variant_id, name, quantity + number)
-            for number, (at, name) in enumerate(places)
-        ]
-
-    async def push(self, cells: Iterable[CellPush]) -> list[Outcome]:
-        """One call of `push`; asserts one outcome for every cell."""
-        batch = Batch(self.connection, tuple(cells))
-        outcomes = list(await self.platform.push(batch))
-        assert len(batch.cells) == len(outcomes), f"{len(outcomes)} outcomes for {len(batch.cells)} cells"
-        assert all(isinstance(outcome, Outcome) for outcome in outcomes), f"not all are outcomes: {outcomes}"
-        return outcomes
-
-    async def push_until_alone(self, cells: list[CellPush], fault: Fault | None = None) -> list[Outcome]:
-        """Pushes as the core does: halves a call that was refused as a whole until the bad row stands alone.
-
-        `fault` meets every call that holds the first row.
-        """
-        if fault is not None:
-            self.sandbox.fail(fault)
-        outcomes = await self.push(cells)
-        if len(cells) == 1 or not all(isinstance(outcome, Refused) and outcome.whole_call for outcome in outcomes):
-            return outcomes
-        middle = len(cells) // 2
-        return [*await self.push_until_alone(cells[:middle], fault), *await self.push_until_alone(cells[middle:])]
-
-    async def read(self, listings: Iterable[ListingRef] | None = None) -> ReadResult:
-        return await self.platform.read(Query(self.connection, tuple(listings or self.listings)))
-
-    async def shown_on_read(self, listing: ListingRef) -> Shown:
-        """What a read returns for one listing at the only location."""
-        [answer] = await self.read([listing])
-        assert isinstance(answer, Shown), f"reading {listing} gave {answer}"
-        return answer
-
-    async def quantities_read(self) -> dict[tuple[str, str], int]:
-        """What a read returns, by store SKU and location; asserts that every listing can be read."""
-        answers = await self.read()
-        assert not [a for a in answers if isinstance(a, NotShown)], f"listings that cannot be read: {answers}"
-        return quantities(a for a in answers if isinstance(a, Shown))
-
-    def with_wrong_secrets(self) -> Shop:
-        """The same shop, reached with secrets that are not its own."""
-        return replace(self, connection=replace(self.connection, settings=with_wrong_secrets(self.connection.settings)))
-
-    def quantities_shown(self) -> dict[tuple[str, str], int]:
-        """What the shop itself shows, by store SKU and location."""
-        return quantities(self.sandbox.shown(self.store.name))
+WORKED: tuple[Fault, ...] = ("drop_after", "slow")
+"""Faults after which the work was done."""
+UNANSWERED: tuple[Fault, ...] = (*WORKED, "drop_before", "malformed", "server_error")
+REDIRECT = "https://erp.example.test/back"
+STATE = "state-of-the-contract-test"
 
 
 ShopTest = Callable[["PlatformContract", Shop], Coroutine[Any, Any, None]]
+Test = TypeVar("Test", bound=Callable[..., Any])
 
 
 def in_a_shop(test: ShopTest) -> Callable[[PlatformContract], None]:
@@ -161,10 +105,20 @@ def in_every_shop(test: ShopTest) -> Callable[[PlatformContract], None]:
     return _named_like(test, run)
 
 
+def optional(part: str) -> Callable[[Test], Test]:
+    """Marks a test of a part that not every platform has."""
+
+    def mark(test: Test) -> Test:
+        test.part = part  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
 def _named_like(test: ShopTest, run: Callable[[PlatformContract], None]) -> Callable[[PlatformContract], None]:
     # functools.wraps would also pass on the signature, and pytest would look for a fixture `shop`
     run.__name__, run.__qualname__, run.__doc__ = test.__name__, test.__qualname__, test.__doc__
-    return run
+    return optional(test.part)(run) if hasattr(test, "part") else run
 
 
 class PlatformContract:
@@ -184,6 +138,9 @@ class PlatformContract:
     def unknown_listings(self) -> list[ListingRef]:
         """Listings that no shop has: another variant of a known item, and another item."""
         return [self.listing(9999), ListingRef("NO-SUCH-SKU", "999999", "999998")]
+
+    no_such_location: ClassVar[str] = "9999999"
+    """A name that the platform would take for a warehouse, and that no shop has."""
 
     def adjust(self, settings: dict[str, object]) -> dict[str, object]:
         """The settings that the sandbox gave, changed where a test must not use them as they are."""
@@ -268,10 +225,11 @@ class PlatformContract:
         assert before == await shop.quantities_read()
 
     @in_a_shop
+    @optional("pre-order")
     async def test_preorder_is_shown_with_its_days_and_ends_again(self, shop: Shop) -> None:
         capabilities = self.platform.capabilities(shop.store)
         if not capabilities.preorder:
-            return
+            pytest.skip("no pre-order by a push")
         days = capabilities.preorder_days[0] if capabilities.preorder_days else 10
         plain = [replace(cell, set_mode=True) for cell in shop.cells(listings=shop.listings[:1])]
         preorder = [replace(cell, mode="preorder", days=days) for cell in plain]
@@ -357,6 +315,49 @@ class PlatformContract:
             refused_as("out_of_range", outcome)
         assert before == shop.quantities_shown()
 
+    @in_a_shop
+    async def test_outcomes_stand_in_the_order_of_the_cells(self, shop: Shop) -> None:
+        known = shop.listings[: max(1, self.platform.capabilities(shop.store).batch_size - 1)]
+        cells = [*reversed(shop.cells(listings=known)), *shop.cells(listings=[self.unknown_listings()[0]])]
+        if len(known) == self.platform.capabilities(shop.store).batch_size:
+            pytest.skip("one listing a call")
+
+        for order in (cells, cells[::-1]):
+            outcomes = dict(zip((cell.store_sku for cell in order), await shop.push_until_alone(order), strict=True))
+            refused = {sku for sku, outcome in outcomes.items() if isinstance(outcome, Refused)}
+            assert {self.unknown_listings()[0].store_sku} == refused
+
+    def test_a_location_that_the_shop_does_not_have_is_refused(self) -> None:
+        if len(self.stores) == 1 and not self.stores[0].locations:
+            pytest.skip("no locations")
+
+        async def push_elsewhere(_: PlatformContract, shop: Shop) -> None:
+            before = shop.quantities_shown()
+            cells = [replace(cell, location=self.no_such_location) for cell in shop.cells(listings=shop.listings[:1])]
+            all_are(Refused, await shop.push(cells[:1]))
+            assert before == shop.quantities_shown()
+
+        self.run(push_elsewhere, self.stores[-1])
+
+    @in_a_shop
+    @optional("promotions")
+    async def test_what_a_promotion_holds_is_never_undercut(self, shop: Shop) -> None:
+        """Confirmed means shown; where the store holds stock back, what goes below is refused as locked."""
+        first = shop.listings[:1]
+        for begin in ("before", "meanwhile"):
+            if begin == "before":
+                shop.sandbox.show(shop.store.name, Shown(first[0].store_sku, "", 50, reserved=4))
+            else:
+                shop.sandbox.fail("promotion_begins")
+            before = shop.quantities_shown()
+            cells = [replace(cell, quantity=0) for cell in shop.cells(listings=first)]
+            [outcome] = await shop.push(cells)
+            if isinstance(outcome, Confirmed):
+                assert (await shop.quantities_read())[first[0].store_sku, ""] == 0
+            else:
+                refused_as("locked", outcome)
+                assert before == shop.quantities_shown()
+
     # Calls that fail
 
     @in_every_shop
@@ -378,18 +379,54 @@ class PlatformContract:
         before = shop.quantities_shown()
 
         for fault in ANSWERS_TO_A_FAILED_CALL:
-            if fault != "drop_after":
+            if fault not in WORKED:
                 shop.sandbox.fail(fault)
                 await shop.push(shop.cells())
                 assert before == shop.quantities_shown(), f"`{fault}` must not do the work"
 
     @in_every_shop
     async def test_a_lost_answer_is_unknown_though_the_work_was_done(self, shop: Shop) -> None:
-        cells = shop.cells()
-        shop.sandbox.fail("drop_after")
+        for number, fault in enumerate(WORKED):
+            cells = shop.cells(100 * (number + 1))
+            shop.sandbox.fail(fault)
+            all_are(Unknown, await shop.push(cells), f"after `{fault}`")
+            assert wanted(cells) == await shop.quantities_read()
 
-        all_are(Unknown, await shop.push(cells))
-        assert wanted(cells) == await shop.quantities_read()
+    @in_every_shop
+    async def test_a_lost_answer_is_settled_by_a_read_and_never_by_trust(self, shop: Shop) -> None:
+        """With the core's own pusher: what the store shows decides, whether the work was done or not."""
+        for number, fault in enumerate(UNANSWERED):
+            cells = shop.cells(100 * (number + 1))
+            shop.sandbox.fail(fault)
+            all_are(Confirmed, (await self.delivered(shop, cells)).values(), f"after `{fault}`")
+            assert wanted(cells) == shop.quantities_shown(), f"after `{fault}`"
+
+    @in_a_shop
+    async def test_a_push_never_sleeps(self, shop: Shop) -> None:
+        """By the loop's clock, which a pause would move on; only a store that does not answer is waited for."""
+        for fault in (None, *get_args(Fault)):
+            if fault != "slow":
+                if fault is not None:
+                    shop.sandbox.fail(fault)
+                began = asyncio.get_running_loop().time()
+                await shop.push(shop.cells())
+                assert asyncio.get_running_loop().time() - began < 1, f"a push took a second and more after `{fault}`"
+
+    @in_every_shop
+    async def test_the_rate_and_the_size_of_calls_are_what_it_bears(self, shop: Shop) -> None:
+        """Three full batches by the core's own pusher: nothing is throttled, and each listing is in one call."""
+        capabilities = self.platform.capabilities(shop.store)
+        many = [self.listing(number) for number in range(1, 3 * capabilities.batch_size + 1)]
+        full = replace(self.reopened(shop, many), listings=tuple(many))
+        cells = full.cells()
+        calls = full.sandbox.calls
+        throttled: list[Outcome] = []
+
+        outcomes = await self.delivered(full, cells, throttled)
+        all_are(Confirmed, outcomes.values())
+        assert not throttled, f"throttled: {throttled[:1]}"
+        assert wanted(cells) == full.quantities_shown()
+        assert full.sandbox.calls > calls
 
     @in_a_shop
     async def test_an_expired_token_asks_for_a_refresh(self, shop: Shop) -> None:
@@ -417,13 +454,146 @@ class PlatformContract:
             all_are(kinds_of_read, [a.outcome for a in answers if isinstance(a, NotShown)], f"reading after `{fault}`")
             assert {listing.store_sku for listing in shop.listings} == {answer.store_sku for answer in answers}
 
+    # Tokens
+
+    @in_a_shop
+    @optional("tokens")
+    async def test_many_calls_that_find_a_token_expired_renew_it_once(self, shop: Shop) -> None:
+        vault = MemoryVault()
+        async with self.calling(shop, vault) as caller:
+            shop.sandbox.expire_tokens(shop.store.name)
+            before = shop.sandbox.refreshes
+            cells = tuple(shop.cells())
+            answers = await asyncio.gather(*(caller.push(cells) for _ in range(5)))
+
+        all_are(Confirmed, [outcome for answer in answers for outcome in answer])
+        assert before + 1 == shop.sandbox.refreshes
+        assert wanted(cells) == shop.quantities_shown()
+        assert vault.held is not None, "a token was renewed and not kept"
+
+    @in_a_shop
+    @optional("tokens")
+    async def test_a_read_renews_a_token_too(self, shop: Shop) -> None:
+        async with self.calling(shop, MemoryVault()) as caller:
+            shop.sandbox.expire_tokens(shop.store.name)
+            answers = await caller.read(shop.listings)
+
+        assert {listing.store_sku for listing in shop.listings} == {
+            a.store_sku for a in answers if isinstance(a, Shown)
+        }
+
+    @in_a_shop
+    @optional("tokens")
+    async def test_a_renewed_token_can_be_renewed_again(self, shop: Shop) -> None:
+        async with self.calling(shop, MemoryVault()) as caller:
+            for _ in range(3):
+                shop.sandbox.expire_tokens(shop.store.name)
+                all_are(Confirmed, await caller.push(tuple(shop.cells())))
+
+    @in_a_shop
+    @optional("tokens")
+    async def test_a_sellers_consent_brings_tokens_for_once(self, shop: Shop) -> None:
+        """The link leads to the redirect with a code, the code to tokens, and the tokens into the shop."""
+        authorization = self.authorization()
+        app = authorization.app.model_validate(self.app_settings(shop))
+        link = authorization.link(app, REDIRECT, STATE)
+        assert not shown_in(link, secrets_of(app))
+        async with shop.connection.http.get(link, allow_redirects=False) as response:
+            assert response.status in (301, 302, 303, 307), f"the consent page answers {response.status}"
+            back = urlsplit(response.headers["Location"])
+        answer = dict(parse_qsl(back.query))
+        assert f"{back.scheme}://{back.netloc}{back.path}" == REDIRECT
+        assert answer.get("state") == STATE, f"the state did not come back: {sorted(answer)}"
+
+        grant = await authorization.exchange(app, answer, shop.connection.http, self.clock)
+        assert isinstance(grant, Grant), f"{grant}"
+        assert not shown_in(repr(grant), grant.settings.values()), "the grant's repr shows its secrets"
+        given = {**self.app_settings(shop), **grant.settings}
+        assert not self.complaint_about(given), "what was granted and the app's settings do not make a shop's settings"
+        settings = self.platform.settings.model_validate(given)
+        let_in = replace(shop, connection=replace(shop.connection, settings=settings))
+        all_are(Confirmed, await let_in.push(shop.cells()))
+        assert not isinstance(await authorization.exchange(app, answer, shop.connection.http, self.clock), Grant)
+
+    @in_a_shop
+    @optional("tokens")
+    async def test_tokens_that_cannot_be_had_are_a_failure_and_no_exception(self, shop: Shop) -> None:
+        authorization = self.authorization()
+        wrong = replace(shop.connection, settings=with_wrong_secrets(shop.connection.settings))
+        app = authorization.app.model_validate(self.app_settings(shop))
+        refused = [
+            await authorization.refresh(wrong),
+            await authorization.exchange(app, {"code": "wrong-code", "state": STATE}, shop.connection.http, self.clock),
+            await authorization.exchange(app, {}, shop.connection.http, self.clock),
+        ]
+        await shop.sandbox.stop()
+        unreached = await authorization.refresh(shop.connection)
+
+        all_are((Refused, Unauthorized), [answer for answer in refused if not isinstance(answer, Grant)])
+        assert not [answer for answer in (*refused, unreached) if isinstance(answer, Grant)]
+        assert isinstance(unreached, Temporary | Unknown)
+        assert not shown_in(repr([*refused, unreached]), secrets_of(shop.connection.settings))
+
+    # Locations
+
+    @in_every_shop
+    async def test_the_locations_of_a_store_are_those_that_it_shows(self, shop: Shop) -> None:
+        found = await self.platform.locations(shop.connection)
+        assert not isinstance(found, Failure), f"{found}"
+
+        assert all(isinstance(location, ShopLocation) for location in found)
+        names = [location.name for location in found]
+        assert len(set(names)) == len(names)
+        if shop.store.locations:
+            assert {location.name for location in shop.store.locations} <= set(names)
+
+    @in_a_shop
+    async def test_locations_that_cannot_be_asked_for_are_a_failure_and_no_exception(self, shop: Shop) -> None:
+        await shop.sandbox.stop()
+
+        found = await self.platform.locations(shop.connection)
+        assert isinstance(found, Temporary | Unknown), f"{found}"
+
+    # Messages
+
+    @in_a_shop
+    @optional("messages")
+    async def test_messages_about_an_order_are_believed_and_a_repeat_is_known(self, shop: Shop) -> None:
+        settings, store = shop.connection.settings, shop.store.name
+        first = shop.sandbox.sell(store, shop.listings[0].store_sku, 1, "https://push.example.test/hook")
+        if not first:
+            pytest.skip("the platform sends no messages")
+        second = shop.sandbox.sell(store, shop.listings[0].store_sku, 1, "https://push.example.test/hook")
+
+        ids: set[str] = set()
+        for message in (*first, *second):
+            events = self.platform.verify_webhook(settings, message)
+            assert events is not None, f"not believed: {message.body!r}"
+            repeated = self.platform.verify_webhook(settings, message)
+            assert [e.id for e in events] == [e.id for e in repeated or ()], "a redelivery has another id"
+            assert not ids & {event.id for event in events}, "two messages have one id"
+            ids |= {event.id for event in events}
+            assert self.platform.verify_webhook(settings, replace(message, body=message.body + b" ")) is None
+            assert self.platform.verify_webhook(with_wrong_secrets(settings), message) is None
+        assert ids, "an order made no event"
+
+    @in_a_shop
+    async def test_an_order_lowers_what_is_shown(self, shop: Shop) -> None:
+        first = shop.listings[0]
+        before = shop.quantities_shown()
+
+        shop.sandbox.sell(shop.store.name, first.store_sku, 2, "")
+        assert before[first.store_sku, ""] - 2 == (await shop.quantities_read())[first.store_sku, ""]
+        with pytest.raises(ValueError, match=r"\d"):
+            shop.sandbox.sell(shop.store.name, first.store_sku, 1_000_000, "")
+
     # Secrets and signatures
 
     @in_a_shop
     async def test_a_wrong_secret_is_never_confirmed(self, shop: Shop) -> None:
         before = shop.quantities_shown()
         if not secrets_of(shop.connection.settings):
-            return
+            pytest.skip("no secrets")
 
         for outcome in await shop.with_wrong_secrets().push(shop.cells()):
             assert isinstance(outcome, Unauthorized) or getattr(outcome, "kind", "") == "bad_request", f"{outcome}"
@@ -487,7 +657,8 @@ class PlatformContract:
             async with self.opened(store) as shop:
                 await test(self, shop)
 
-        asyncio.run(in_shop())
+        with asyncio.Runner(loop_factory=ImpatientLoop) as runner:
+            runner.run(in_shop())
 
     @asynccontextmanager
     async def opened(self, store: Store) -> AsyncIterator[Shop]:
@@ -498,6 +669,45 @@ class PlatformContract:
             given = self.adjust(sandbox.open_shop(store, listings, QUANTITY_AT_FIRST))
             settings = self.platform.settings.model_validate(given)
             yield Shop(self.platform, sandbox, Connection(store, settings, http, self.clock), tuple(listings))
+
+    async def delivered(
+        self, shop: Shop, cells: Sequence[CellPush], keep: list[Outcome] | None = None
+    ) -> dict[tuple[str, str], FinalOutcome]:
+        """What the core's own pusher makes of these cells; `keep` gets every Temporary outcome on the way."""
+        ended: list[Result] = []
+        reach = Reach(
+            shop.store, _Watched(self.platform, keep if keep is not None else []), shop.connection.settings,
+            self.platform.capabilities(shop.store),
+        )  # fmt: skip
+        jobs = [
+            Job(number, _planned(shop.store, cell), cell.item_id, cell.variant_id) for number, cell in enumerate(cells)
+        ]
+        assert sum(map(len, arrange(jobs, reach.capabilities))) == len(jobs)
+        await push([StoreWork(reach, jobs)], ended.extend, None, asyncio.Event(), Pace(self.clock, asyncio.sleep))
+        return {(r.job.cell.store_sku, r.job.cell.location): r.outcome for r in ended}
+
+    @asynccontextmanager
+    async def calling(self, shop: Shop, vault: MemoryVault) -> AsyncIterator[Caller]:
+        """The store as the core calls it, its tokens renewed into `vault`."""
+        self.authorization()
+        given = {name: getattr(shop.connection.settings, name) for name in type(shop.connection.settings).model_fields}
+        keeper = TokenKeeper(shop.store, self.platform, given, shop.connection.settings, None, vault)
+        reach = Reach(
+            shop.store, self.platform, shop.connection.settings, self.platform.capabilities(shop.store), keeper
+        )
+        async with reach.caller(None, Gates(), Pace(self.clock, asyncio.sleep)) as caller:
+            yield caller
+
+    def authorization(self) -> Authorization:
+        """Skips where the platform has no tokens that run out."""
+        if self.platform.authorization is None:
+            pytest.skip("no tokens that run out")
+        return self.platform.authorization
+
+    def app_settings(self, shop: Shop) -> dict[str, object]:
+        """Those settings of the shop that are the app's."""
+        settings = shop.connection.settings
+        return {name: getattr(settings, name) for name in self.authorization().app.model_fields}
 
     def reopened(self, shop: Shop, listings: Sequence[ListingRef], store: Store | None = None) -> Shop:
         """Another shop in the same sandbox: with these listings, of the same store unless another is given."""
@@ -524,71 +734,44 @@ class PlatformContract:
         return ""
 
 
-@asynccontextmanager
-async def started(sandbox: Sandbox) -> AsyncIterator[Sandbox]:
-    """The sandbox, listening on a free local port until the block ends."""
-    await sandbox.start()
-    try:
-        yield sandbox
-    finally:
-        await sandbox.stop()
+class MemoryVault:
+    """Keeps one grant, for as long as a test lasts."""
+
+    def __init__(self) -> None:
+        self.held: Held | None = None
+        self._claimed = False
+
+    def load(self, account: str) -> Held | None:
+        return self.held
+
+    def claim(self, account: str, version: int, now: datetime) -> bool:
+        claimed, self._claimed = self._claimed, True
+        return not claimed
+
+    def release(self, account: str) -> None:
+        self._claimed = False
+
+    def keep(self, account: str, held: Held, now: datetime) -> None:
+        self.held, self._claimed = held, False
 
 
-def location_names(store: Store) -> tuple[str, ...]:
-    return tuple(location.name for location in store.locations) or ("",)
+class _Watched:
+    """A platform whose Temporary outcomes are kept."""
+
+    def __init__(self, platform: Platform, keep: list[Outcome]) -> None:
+        self._platform, self._keep = platform, keep
+
+    def __getattr__(self, name: str) -> Any:  # whatever the platform has
+        return getattr(self._platform, name)
+
+    async def push(self, batch: Batch) -> Sequence[Outcome]:
+        outcomes = await self._platform.push(batch)
+        self._keep.extend(outcome for outcome in outcomes if isinstance(outcome, Temporary))
+        return outcomes
 
 
-def quantities(shown: Iterable[Shown]) -> dict[tuple[str, str], int]:
-    return {(row.store_sku, row.location): row.quantity for row in shown}
-
-
-def wanted(cells: Iterable[CellPush]) -> dict[tuple[str, str], int]:
-    return {(cell.store_sku, cell.location): cell.quantity for cell in cells}
-
-
-def all_are(
-    kinds: type[Outcome] | tuple[type[Outcome], ...], outcomes: Iterable[Outcome], when: str = "outcomes"
-) -> None:
-    others = [outcome for outcome in outcomes if not isinstance(outcome, kinds)]
-    assert not others, f"{when}: {others} where {kinds} was due"
-
-
-def refused_as(kind: str, outcome: Outcome) -> None:
-    assert isinstance(outcome, Refused), f"{outcome} where a refusal as `{kind}` was due"
-    assert kind == outcome.kind, f"{outcome} where `{kind}` was due"
-
-
-def secrets_of(settings: BaseModel) -> list[str]:
-    """The text of every secret in the settings, those of models inside included."""
-    return [secret for name in type(settings).model_fields for secret in _secrets_in(getattr(settings, name))]
-
-
-def _secrets_in(value: object) -> Iterator[str]:
-    match value:
-        case SecretStr():
-            yield value.get_secret_value()
-        case SecretBytes():
-            yield value.get_secret_value().decode(errors="replace")
-        case BaseModel():
-            yield from secrets_of(value)
-        case _:
-            return
-
-
-def with_wrong_secrets(settings: BaseModel) -> BaseModel:
-    """The settings with every secret replaced by zeros of the same length."""
-    wrong: dict[str, object] = {}
-    for name in type(settings).model_fields:
-        match getattr(settings, name):
-            case SecretStr() as secret:
-                wrong[name] = SecretStr("0" * len(secret))
-            case SecretBytes() as secret:
-                wrong[name] = SecretBytes(b"0" * len(secret))
-            case BaseModel() as inner:
-                wrong[name] = with_wrong_secrets(inner)
-    return settings.model_copy(update=wrong)
-
-
-def shown_in(text: str, secrets: Iterable[str]) -> list[str]:
-    """The secrets that stand in the text, by their first two letters only: this goes into a test's report."""
-    return [f"{secret[:2]}…" for secret in secrets if secret and secret in text]
+def _planned(store: Store, cell: CellPush) -> PlannedCell:
+    return PlannedCell(
+        store.name, cell.store_sku, cell.location, cell.store_sku, "", cell.quantity, cell.quantity, cell.mode,
+        cell.days, None, "push", "", cell.set_mode,
+    )  # fmt: skip
