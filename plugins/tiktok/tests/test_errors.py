@@ -8,12 +8,14 @@ from pushdsl.plugins import Refused, Temporary, Unauthorized, Unknown
 from pushdsl_tiktok.errors import MEANINGS, trouble
 
 REFUSED = {
-    "not_found": [12052031, 12052032, 12052260, 12052048, 12052556, 12052557],
+    "not_found": [12052031, 12052032, 12052260, 12052048, 12052034, 12019150, 12052556, 12052557],
     "out_of_range": [12019024, 12052055],
     "locked": [12052393, 12052146],
     "blocked": [
         *(12052901, 12052308, 12052371, 12052141, 12052700, 12052704),
-        *(12052144, 12052037, 12052382, 12052921, 12052850),
+        *(12052144, 12052037, 12052382, 12052921, 12052850, 12052708),
+        *(12019094, 12019095, 12019096, 12019097, 12019098, 12019099, 12019100),
+        *(12052273, 12052315, 12052329, 12052702, 12052712),
     ],
     "bad_request": [
         *(106001, 106013, 36009009, 36009014, 101000, 36009033, 12052036, 12052553, 12052902, 12052050, 12052990),
@@ -21,7 +23,7 @@ REFUSED = {
         *(12052532, 12052533),
     ],
 }
-ACTIONS = {"refresh": [105002], "reauthorize": [105001, 105005, 40100, 40102, 40103]}
+ACTIONS = {"refresh": [105002], "reauthorize": [105001, 105005, 40100, 40102, 40103, 36004004, 36004005]}
 TEMPORARY = [36009002, 12001000, 12052881, 33001002, 12052109]
 UNKNOWN = [36009003, 36009007]
 
@@ -76,6 +78,45 @@ def test_the_overloaded_code_is_told_apart_by_its_message(message: str, expected
 
     assert expected == (outcome.action if isinstance(outcome, Unauthorized) else getattr(outcome, "kind", outcome))
     assert not getattr(outcome, "whole_call", False)
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("Inventory is automatically allocated and cannot be modified manually", "blocked"),
+        ("Include all warehouses; automatically allocated inventory cannot be modified", "blocked"),
+        ("The warehouse is wrong or missing", "bad_request"),
+        ("", "blocked"),
+    ],
+)
+def test_stock_that_cannot_be_set_is_the_platforms_or_in_another_warehouse(message: str, kind: str) -> None:
+    outcome = trouble(12052037, message)
+
+    assert kind == getattr(outcome, "kind", outcome)
+    assert "map `location` to the shop's warehouse ids" in getattr(outcome, "message", "")
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("FBT products don't support update inventory in each warehouse", "blocked"),
+        ("The SKU stock must be between [0,999999]", "out_of_range"),
+        ("Your Authorization has Expired", "reauthorize"),
+    ],
+)
+def test_a_new_code_is_known_by_words_that_sellers_have_met(message: str, expected: str) -> None:
+    outcome = trouble(77777, message)
+
+    assert expected == (outcome.action if isinstance(outcome, Unauthorized) else getattr(outcome, "kind", outcome))
+
+
+@pytest.mark.parametrize("code", [12019096, 12052315])
+def test_a_refusal_for_pre_sale_says_where_it_is_set(code: int) -> None:
+    assert "pre-sale is set in Seller Center" in getattr(trouble(code, ""), "message", "")
+
+
+def test_a_known_code_is_not_overruled_by_words() -> None:
+    assert getattr(trouble(12052393, "The SKU stock must be between 4 and 9"), "kind", "") == "locked"
 
 
 def test_a_wrong_clock_is_named() -> None:

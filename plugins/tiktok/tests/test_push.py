@@ -297,7 +297,7 @@ class BrokenSession:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def post(self, *_: object, **__: object) -> Any:
+    def request(self, *_: object, **__: object) -> Any:
         raise self.error
 
 

@@ -13,7 +13,7 @@ from pushdsl_tiktok.platform import TikTok
 if TYPE_CHECKING:
     from conftest import Reply, Scripted
 
-A, B = "7068517275539719942", "7068517275539719943"
+A, B, C = "7068517275539719942", "7068517275539719943", "7068517275539719944"
 RED = ListingRef("MUG-RED", "1729", "31")
 BLUE = ListingRef("MUG-BLUE", "1730", "32")
 
@@ -39,9 +39,11 @@ def at(**warehouses: int) -> dict[str, object]:
     return {"warehouse_inventory": stock}
 
 
-def campaigns(*quantities: int) -> dict[str, object]:
-    campaign_inventory = [{"quantity": n, "campaign_name": "Flash"} for n in quantities]
-    return {"total_available_inventory_distribution": {"campaign_inventory": campaign_inventory}}
+def kept(*campaigns: int, creators: tuple[int, ...] = ()) -> dict[str, object]:
+    for_campaigns = [{"quantity": n, "campaign_name": "Flash"} for n in campaigns]
+    for_creators = [{"quantity": n, "creator_name": "Ana"} for n in creators]
+    distribution = {"campaign_inventory": for_campaigns, "creator_inventory": for_creators}
+    return {"total_available_inventory_distribution": {"in_shop_inventory": {"quantity": 2}, **distribution}}
 
 
 def test_listings_are_asked_for_by_sku_in_one_call(read: Any, reply: type[Reply], scripted: Any) -> None:
@@ -68,10 +70,21 @@ def test_a_shop_without_warehouse_rows_shows_its_total(read: Any, reply: type[Re
     assert [Shown("MUG-RED", "", 8)] == read([RED], reply(shop(("1729", "31", {"total_available_quantity": 8}))))
 
 
-def test_campaign_stock_is_reserved_and_told_once(read: Any, reply: type[Reply]) -> None:
-    body = shop(("1729", "31", {**at(**{f"w{A}": 5, f"w{B}": 6}), **campaigns(2, 1)}))
+def test_stock_for_campaigns_and_creators_is_reserved(read: Any, reply: type[Reply]) -> None:
+    body = shop(("1729", "31", {**at(**{f"w{A}": 9}), **kept(2, 1, creators=(4,))}))
 
-    assert [Shown("MUG-RED", A, 5, reserved=3), Shown("MUG-RED", B, 6)] == read([RED], reply(body), locations=(A, B))
+    assert [Shown("MUG-RED", "", 9, reserved=7)] == read([RED], reply(body))
+
+
+@pytest.mark.parametrize(("mapped", "teller"), [((A, B), A), ((B, A), B), ((B,), B), ((C, B), B), ((C,), A)])
+def test_the_reserve_of_a_sku_is_told_once_where_the_store_pushes(
+    read: Any, reply: type[Reply], mapped: tuple[str, ...], teller: str
+) -> None:
+    body = shop(("1729", "31", {**at(**{f"w{B}": 6, f"w{A}": 5}), **kept(2, 1)}))
+
+    shown = read([RED], reply(body), locations=mapped)
+    assert {row.location: row.quantity for row in shown} == {A: 5, B: 6}
+    assert {teller: 3} == {row.location: row.reserved for row in shown if row.reserved}
 
 
 def test_a_sku_that_the_shop_does_not_show_is_not_found(read: Any, reply: type[Reply]) -> None:
@@ -101,6 +114,9 @@ def test_a_listing_without_ids_cannot_be_read_and_is_not_asked_for(read: Any) ->
         ({"body": {"code": 0, "data": {"inventory": "?"}}}, Unknown),
         ({"body": shop(("1729", "31", {"warehouse_inventory": [{"available_quantity": "?"}]}))}, Unknown),
         ({"body": shop(("1729", "31", {"warehouse_inventory": [{"available_quantity": -1}]}))}, Unknown),
+        ({"body": shop(("1729", "31", {**at(w1=5), "total_available_inventory_distribution": "?"}))}, Unknown),
+        ({"body": shop(("1729", "31", {**at(w1=5), **kept(-1)}))}, Unknown),
+        ({"body": shop(("1729", "31", {**at(w1=5), **kept(creators=(-1,))}))}, Unknown),
         ({"body": {"code": 12052556, "message": "The SKU id not exist."}}, Refused),
     ],
 )

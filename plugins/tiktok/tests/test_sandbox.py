@@ -110,9 +110,9 @@ def codes(answer: dict[str, Any]) -> list[tuple[str, int]]:
     [
         ({"query": {"app_key": "other"}}, 400, 36009004, "`app_key`"),
         ({"query": {"sign": None}}, 400, 36009004, "required signature"),
-        ({"query": {"sign": "0" * 64}}, 401, 106001, "signature"),
-        ({"query": {"sign": "é"}}, 401, 106001, "signature"),
-        ({"signed_body": b'{"skus": []}'}, 401, 106001, "signature"),
+        ({"query": {"sign": "0" * 64}}, 401, 106001, "sign"),
+        ({"query": {"sign": "é"}}, 401, 106001, "sign"),
+        ({"signed_body": b'{"skus": []}'}, 401, 106001, "sign"),
         ({"token": "ROW_other"}, 400, 36009004, "`x-tts-access-token`"),
         ({"query": {"shop_cipher": None}}, 400, 106013, "`shop_cipher`"),
         ({"query": {"shop_cipher": "ROW_other"}}, 400, 36009004, "`shop_cipher`"),
@@ -305,9 +305,14 @@ def test_a_search_for_nothing_or_too_much_is_refused(body: object) -> None:
 
 def test_warehouses_are_listed_with_the_first_as_default() -> None:
     async def test(shop: Visit) -> None:
+        shop.sandbox.close_warehouse("tiktok_my", B, "RESTRICTED")
         _, answer = await shop.call("/logistics/202309/warehouses", method="GET")
 
-        assert [(w["id"], w["is_default"]) for w in answer["data"]["warehouses"]] == [(A, True), (B, False)]
+        *sales, returns = answer["data"]["warehouses"]
+        told = [(w["id"], w["is_default"], w["effect_status"]) for w in sales]
+        assert told == [(A, True, "ENABLED"), (B, False, "RESTRICTED")]
+        assert {w["type"] for w in sales} == {"SALES_WAREHOUSE"}
+        assert (returns["type"], returns["is_default"]) == ("RETURN_WAREHOUSE", False)
 
     visit(test, A, B)
 

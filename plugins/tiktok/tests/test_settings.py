@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from pushdsl.plugins import Store
-from pushdsl_tiktok.platform import TikTok
-from pushdsl_tiktok.settings import TikTokSettings
+from pushdsl_tiktok.platform import TikTok, Tokopedia
+from pushdsl_tiktok.settings import TikTokApp, TikTokSettings, TokopediaApp, TokopediaSettings
 
 GIVEN = {"app_key": "29a39d", "app_secret": "e59af819cc", "access_token": "ROW_access-token", "shop_cipher": "ROW_xyz"}
 
@@ -31,7 +31,15 @@ def test_the_address_is_tiktoks_unless_another_is_given() -> None:
         {"shop_cipher": ""},
         {"base_url": "open-api.tiktokglobalshop.com"},
         {"base_url": "https://open-api.tiktokglobalshop.com?a=1"},
-        {"tokopedia": "yes"},
+        {"app_secret": "two words"},
+        {"refresh_token": ""},
+        {"region": "Malaysia"},
+        {"region": "my"},
+        {"tokopedia": "perhaps"},
+        {"tokopedia": True, "region": "MY"},
+        {"auth_url": "https://user@auth.tiktok-shops.com"},
+        {"consent_url": "eu"},
+        {"listing_platforms": ["TOKOPEDIA"]},
     ],
 )
 def test_settings_that_cannot_work_are_refused_without_showing_them(wrong: dict[str, str]) -> None:
@@ -39,6 +47,57 @@ def test_settings_that_cannot_work_are_refused_without_showing_them(wrong: dict[
         TikTokSettings.model_validate({**GIVEN, **wrong})
 
     assert not [secret for secret in (*GIVEN.values(), "Injected") if secret in str(error.value)]
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ({}, "https://services.tiktokshop.com"),
+        ({"consent_url": "world"}, "https://services.tiktokshop.com"),
+        ({"consent_url": "us"}, "https://services.us.tiktokshop.com"),
+        ({"consent_url": "http://127.0.0.1:8080/"}, "http://127.0.0.1:8080"),
+    ],
+)
+def test_sellers_of_the_united_states_agree_elsewhere(given: dict[str, str], address: str) -> None:
+    settings = TikTokSettings.model_validate({**GIVEN, **given})
+
+    assert (settings.consent_url, settings.auth_url) == (address, "https://auth.tiktok-shops.com")
+
+
+@pytest.mark.parametrize("model", [TikTokApp, TokopediaApp])
+def test_an_app_needs_its_service_id_to_ask_a_seller(model: type[TikTokApp]) -> None:
+    given = {"app_key": "29a39d", "app_secret": "e59af819cc"}
+
+    with pytest.raises(ValidationError, match="service_id"):
+        model.model_validate(given)
+    assert model.model_validate({**given, "service_id": 7172122430166336261}).service_id == "7172122430166336261"
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "region"),
+    [
+        (TikTokSettings, {}, ""),
+        (TikTokSettings, {"region": "MY"}, "MY"),
+        (TikTokSettings, {"tokopedia": True}, "ID"),
+        (TikTokSettings, {"tokopedia": True, "region": "ID"}, "ID"),
+        (TokopediaSettings, {}, "ID"),
+    ],
+)
+def test_a_shop_on_tokopedia_is_indonesian(model: type[TikTokSettings], given: dict[str, object], region: str) -> None:
+    assert region == model.model_validate({**GIVEN, **given}).wanted_region
+
+
+def test_a_tokopedia_store_is_not_taken_off_tokopedia() -> None:
+    for wrong in ({"tokopedia": False}, {"region": "MY"}):
+        with pytest.raises(ValidationError):
+            TokopediaSettings.model_validate({**GIVEN, **wrong})
+
+
+def test_settings_are_those_of_the_app_and_more() -> None:
+    for platform in (TikTok(), Tokopedia()):
+        assert platform.authorization is not None
+        assert issubclass(platform.settings, platform.authorization.app)
+        assert isinstance(platform.settings.model_validate(GIVEN), TikTokSettings)
 
 
 def test_a_secret_is_not_printed() -> None:
@@ -49,8 +108,10 @@ def test_a_secret_is_not_printed() -> None:
     ]
 
 
-def test_the_limits_of_a_store() -> None:
-    limits = TikTok().capabilities(Store("tiktok_my", "tiktok", "main"))
+@pytest.mark.parametrize("platform", [TikTok(), Tokopedia()], ids=lambda platform: platform.name)
+@pytest.mark.parametrize("region", ["", "US", "GB", "MY", "ID", "JP", "MX"])
+def test_the_limits_of_a_store_are_the_same_in_every_region(platform: TikTok, region: str) -> None:
+    limits = platform.capabilities(Store("shop", platform.name, "main", region=region))
 
     assert (
         limits.max_quantity,
@@ -63,7 +124,7 @@ def test_the_limits_of_a_store() -> None:
         limits.counts_reserved,
         limits.increase_only,
         limits.unbinds_on_not_found,
-    ) == (False, False, False, True)
+    ) == (False, True, False, True)
     assert (limits.requests_scope, limits.requests_per_second < 50) == ("store", True)
 
 

@@ -50,14 +50,20 @@ def test_a_signature_of_another_body_is_not(body: bytes) -> None:
     ("number", "kind"),
     [
         (1, "order_status"),
+        (3, "recipient_address"),
+        (4, "package"),
         (5, "product_status"),
         (6, "deauthorized"),
         (7, "authorization_ends_soon"),
         (11, "cancellation"),
         (12, "return"),
+        (15, "product_information"),
+        (16, "product_created"),
+        (18, "product_category"),
         (24, "platform_inventory"),
         (27, "inventory_status"),
-        (35, "tokopedia_order"),
+        (35, "tokopedia_mirror"),
+        (37, "product_audit"),
         (39, "activity"),
         (50, "sku_status"),
         (63, "activity"),
@@ -73,6 +79,31 @@ def test_a_stock_change_names_its_listing() -> None:
     changed = message(71, product_id="1729", sku_id="31", quantity_snapshot_after_change={"total_quantity": 4})
 
     assert (Event("73271", "inventory_changed", (ListingRef("", "1729", "31"),)),) == verified(changed)
+
+
+def test_ids_may_be_numbers_and_a_change_of_stock_has_an_id_of_its_own() -> None:
+    content = {"event_id": "E-1", "product_id": 1729382561353664372, "sku_id": 31}
+
+    [event] = verified(message(71, **content))  # type: ignore[misc]
+    assert (event.id, event.listings) == ("E-1", (ListingRef("", "1729382561353664372", "31"),))
+
+
+@pytest.mark.parametrize(
+    "content", [{"product_id": None}, {"product_id": True}, {"product_id": ["1"]}, {"sku_id": "3"}]
+)
+def test_a_message_without_a_product_names_no_listing(content: dict[str, object]) -> None:
+    assert verified(message(71, **content)) == (Event("73271", "inventory_changed"),)
+
+
+@pytest.mark.parametrize(("shop_id", "events"), [("", 1), ("7", 1), ("8", 0)])
+def test_a_message_about_another_shop_of_the_app_is_passed_over(shop_id: str, events: int) -> None:
+    settings = SETTINGS.model_copy(update={"shop_id": shop_id})
+    body = message(1, order_id="5")
+    headers = {"Authorization": webhook_signature("e59af819cc", "29a39d", body)}
+
+    found = TikTok().verify_webhook(settings, WebhookRequest("https://push.example.test/tiktok", headers, body))
+    assert found is not None
+    assert events == len(found)
 
 
 def test_a_redelivery_of_a_message_without_an_id_is_the_same_event() -> None:

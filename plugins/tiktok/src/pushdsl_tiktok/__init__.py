@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 @hookimpl
 def pushdsl_platforms() -> list[Platform]:
-    from pushdsl_tiktok.platform import TikTok
+    from pushdsl_tiktok.platform import TikTok, Tokopedia
 
-    return [TikTok()]
+    return [TikTok(), Tokopedia()]

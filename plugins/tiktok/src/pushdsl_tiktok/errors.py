@@ -14,7 +14,7 @@ Trouble = Refused | Temporary | Unauthorized | Unknown
 
 def trouble(code: int, message: str, *, alone: bool = True, retry_after: float | None = None) -> Trouble:
     """What the code means for a cell. `alone`: the words can only be about one listing, the row at fault is known."""
-    meaning = _by_message(message) if code == _OVERLOADED else MEANINGS.get(code, _UNHEARD_OF)
+    meaning = _by_message(code, message.lower()) or MEANINGS.get(code, _UNHEARD_OF)
     words = f"{message} ({meaning.hint})" if meaning.hint else message
     match meaning.becomes:
         case "temporary":
@@ -37,6 +37,7 @@ class Meaning:
 
 
 _OVERLOADED = 36009004
+_NOT_EDITABLE = 12052037
 _UNHEARD_OF = Meaning("bad_request")
 _CLOCK = "set the clock of this machine"
 _CREDENTIALS = "check `app_key` and `app_secret` in the settings"
@@ -46,11 +47,22 @@ _WAREHOUSES = (
     "or must be authorised again after it was"
 )
 _PLATFORM_RUN = "TikTok or another shop keeps this stock, take the listing out of the rules"
+_PRE_SALE = "pre-sale is set in Seller Center, when the product is made"
+_MAXIMUM = "if the number is right, set a lower `max_quantity` for this account"
 
 
-def _by_message(message: str) -> Meaning:
-    """36009004 stands for several faults, told apart by TikTok's own list of words."""
-    words = message.lower()
+def _by_message(code: int, words: str) -> Meaning | None:
+    """Codes that stand for several faults are told apart by TikTok's words, and so is a code that is not known."""
+    if code == _OVERLOADED:
+        return _of_credentials(words)
+    if code == _NOT_EDITABLE and "automatically allocated" not in words and "warehouse" in words:
+        return Meaning("bad_request", "row", _WAREHOUSES)
+    if code in MEANINGS:
+        return None
+    return next((meaning for fragment, meaning in _WORDS.items() if fragment in words), None)
+
+
+def _of_credentials(words: str) -> Meaning:
     if "access_token" in words or "access-token" in words or "access token" in words:
         return Meaning("refresh", "call")
     if "timestamp" in words:
@@ -59,7 +71,15 @@ def _by_message(message: str) -> Meaning:
         return Meaning("bad_request", "call", _CREDENTIALS)
     if "shop_cipher" in words or "shop_id" in words:
         return Meaning("bad_request", "call", "check `shop_cipher` in the settings")
-    return Meaning("bad_request", "call")
+    return Meaning("bad_request", "call", _OURS if "signature" in words else "")
+
+
+_WORDS: Mapping[str, Meaning] = {
+    "fbt products don't support": Meaning("blocked", "row", _PLATFORM_RUN),
+    "stock must be between": Meaning("out_of_range", "row", _MAXIMUM),
+    "authorization has expired": Meaning("reauthorize", "call"),
+}
+"""Of sellers' reports, in which the code is missing."""
 
 
 def _each(codes: tuple[int, ...], meaning: Meaning) -> dict[int, Meaning]:
@@ -68,7 +88,8 @@ def _each(codes: tuple[int, ...], meaning: Meaning) -> dict[int, Meaning]:
 
 MEANINGS: Mapping[int, Meaning] = {
     105002: Meaning("refresh", "call"),
-    **_each((105001, 40100, 40102, 40103), Meaning("reauthorize", "call")),
+    # The last two are of the token server: no such code, no such refresh token.
+    **_each((105001, 40100, 40102, 40103, 36004004, 36004005), Meaning("reauthorize", "call")),
     105005: Meaning("reauthorize", "call", "the app needs the product and logistics scopes"),
     106001: Meaning("bad_request", "call", _CREDENTIALS),
     106013: Meaning("bad_request", "call", "check `shop_cipher` in the settings"),
@@ -82,12 +103,9 @@ MEANINGS: Mapping[int, Meaning] = {
     **_each((36009002, 12001000, 12052881, 33001002, 12052109), Meaning("temporary", "call")),
     # A time-out or a fault inside TikTok may come after the work; only a throttle certainly comes before it.
     **_each((36009003, 36009007), Meaning("unknown", "call")),
-    **_each((12052031, 12052032, 12052260, 12052048), Meaning("not_found", "product")),
+    **_each((12052031, 12052032, 12052260, 12052048, 12052034, 12019150), Meaning("not_found", "product")),
     **_each((12052556, 12052557), Meaning("not_found")),
-    **_each(
-        (12019024, 12052055),
-        Meaning("out_of_range", "row", "if the number is right, set a lower `max_quantity` for this account"),
-    ),
+    **_each((12019024, 12052055), Meaning("out_of_range", "row", _MAXIMUM)),
     **_each((12052393, 12052146), Meaning("locked", "row", "end the promotion or wait for it")),
     **_each(
         (
@@ -98,8 +116,12 @@ MEANINGS: Mapping[int, Meaning] = {
     ),
     **_each((12052901, 12052308, 12052371, 12052141), Meaning("blocked", "product")),
     **_each((12052700, 12052704), Meaning("blocked", "call")),
-    **_each((12052144, 12052382, 12052921, 12052850), Meaning("blocked", "row", _PLATFORM_RUN)),
-    12052037: Meaning("blocked", "row", f"{_PLATFORM_RUN}, or {_WAREHOUSES}"),
+    **_each((12052144, 12052382, 12052921, 12052850, 12052708), Meaning("blocked", "row", _PLATFORM_RUN)),
+    _NOT_EDITABLE: Meaning("blocked", "row", f"{_PLATFORM_RUN}, or {_WAREHOUSES}"),
+    **_each(
+        (*range(12019094, 12019101), 12052273, 12052315, 12052329, 12052702, 12052712),
+        Meaning("blocked", "row", _PRE_SALE),
+    ),
     12052990: Meaning("bad_request"),
 }
-"""Every code an inventory call is known to answer with; 36009004 is read by its message."""
+"""Every code that a call of ours is known to answer with; 36009004 is read by its message."""

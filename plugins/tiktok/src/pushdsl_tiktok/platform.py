@@ -1,4 +1,4 @@
-"""TikTok Shop as a platform: its limits, and where each call of the contract goes."""
+"""TikTok Shop and Tokopedia as platforms: their limits, and where each call of the contract goes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from pushdsl.plugins import (
     Store,
     WebhookRequest,
 )
-from pushdsl_tiktok.settings import TikTokSettings
+from pushdsl_tiktok.authorization import TikTokAuthorization, TokopediaAuthorization
+from pushdsl_tiktok.settings import TikTokSettings, TokopediaSettings
 from pushdsl_tiktok.webhooks import events
 
 
@@ -32,12 +33,16 @@ class TikTok:
     name = "tiktok"
     contract = (1, 0)
     settings: type[BaseModel] = TikTokSettings
-    authorization: Authorization | None = None
+    authorization: Authorization | None = TikTokAuthorization()
 
     def capabilities(self, store: Store) -> Capabilities:
         return Capabilities(
             # What live shops answer with; some pages of the documentation still say 99,999.
             max_quantity=999_999,
+            # A SKU's available pieces are those in the shop and those locked for campaigns and creators.
+            counts_reserved=True,
+            # Neither an ordinary SKU can become a pre-order one by the API, nor the other way round (README).
+            preorder=False,
             locations=True,
             batch_size=100,
             batch_by="item",
@@ -58,7 +63,9 @@ class TikTok:
         return await read(query)
 
     async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
-        return []
+        from pushdsl_tiktok.locations import locations
+
+        return await locations(connection)
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
         return events(cast(TikTokSettings, settings), request)  # the core validates with our own model
@@ -67,3 +74,16 @@ class TikTok:
         from pushdsl_tiktok.sandbox import TikTokSandbox
 
         return TikTokSandbox()
+
+
+class Tokopedia(TikTok):
+    """A shop of Tokopedia, whose stock is one with that of its TikTok Shop and is reached through it."""
+
+    name = "tokopedia"
+    settings: type[BaseModel] = TokopediaSettings
+    authorization: Authorization | None = TokopediaAuthorization()
+
+    def sandbox(self) -> Sandbox:
+        from pushdsl_tiktok.sandbox import TokopediaSandbox
+
+        return TokopediaSandbox()

@@ -10,6 +10,7 @@ from pushdsl_tiktok.errors import Trouble, trouble
 from pushdsl_tiktok.wire import Answer, post, whole_number
 
 _SEARCH = "/product/202309/inventory/search"
+_KEPT_FOR = ("campaign_inventory", "creator_inventory")
 
 NO_IDS = Refused(
     "", "the listing needs TikTok's product id as its item_id and the SKU id as its variant_id", "bad_request"
@@ -18,17 +19,20 @@ NO_IDS = Refused(
 
 @dataclass(frozen=True, slots=True)
 class SkuStock:
-    """What the shop shows for one SKU: pieces at each warehouse id, and how many of all are kept for campaigns."""
+    """What the shop shows for one SKU: pieces at each warehouse id, and how many of all are kept for others.
+
+    `reserved` are pieces for campaigns and for creators, inside the available ones.
+    """
 
     available: Mapping[str, int]
     total: int | None
-    campaign: int
+    reserved: int
 
 
 async def read(query: Query) -> ReadResult:
     wanted = [ref for ref in query.listings if ref.item_id and ref.variant_id]
     found = await stock(query.connection, wanted) if wanted else {}
-    named = any(location.name for location in query.connection.store.locations)
+    mapped = [location.name for location in query.connection.store.locations if location.name]
     shown: list[Shown | NotShown] = []
     for ref in query.listings:
         if not (ref.item_id and ref.variant_id):
@@ -36,7 +40,7 @@ async def read(query: Query) -> ReadResult:
         elif not isinstance(found, Mapping):
             shown.append(NotShown(ref.store_sku, found))
         else:
-            shown.extend(_shown(ref, found.get((ref.item_id, ref.variant_id)), named))
+            shown.extend(_shown(ref, found.get((ref.item_id, ref.variant_id)), mapped))
     return shown
 
 
@@ -54,20 +58,19 @@ async def stock(connection: Connection, listings: Sequence[ListingRef]) -> Mappi
         return Unknown("the inventory that TikTok Shop answered with cannot be read")
 
 
-def _shown(ref: ListingRef, sku: SkuStock | None, named: bool) -> Iterator[Shown | NotShown]:
+def _shown(ref: ListingRef, sku: SkuStock | None, mapped: Sequence[str]) -> Iterator[Shown | NotShown]:
     if sku is None:
         yield NotShown(ref.store_sku, Refused("", f"TikTok Shop shows no SKU `{ref.variant_id}`", "not_found"))
-    elif named and sku.available:
-        # TikTok gives campaign stock for the SKU as a whole; it is told once, so that the sum stays right.
-        campaign = sku.campaign
+    elif mapped and sku.available:
+        # TikTok gives the reserve for the SKU as a whole; it is told once, at a warehouse that is pushed.
+        teller = next((name for name in mapped if name in sku.available), min(sku.available))
         for warehouse, available in sku.available.items():
-            yield Shown(ref.store_sku, warehouse, available, reserved=campaign)
-            campaign = 0
-    elif not named and len(sku.available) == 1:
-        yield Shown(ref.store_sku, "", sum(sku.available.values()), reserved=sku.campaign)
-    elif not named and not sku.available and sku.total is not None:
-        yield Shown(ref.store_sku, "", sku.total, reserved=sku.campaign)
-    elif named:
+            yield Shown(ref.store_sku, warehouse, available, sku.reserved if warehouse == teller else 0)
+    elif not mapped and len(sku.available) == 1:
+        yield Shown(ref.store_sku, "", sum(sku.available.values()), sku.reserved)
+    elif not mapped and not sku.available and sku.total is not None:
+        yield Shown(ref.store_sku, "", sku.total, sku.reserved)
+    elif mapped:
         yield NotShown(ref.store_sku, Refused("", "TikTok Shop shows no warehouse for this SKU", "bad_request"))
     else:
         yield NotShown(
@@ -87,15 +90,17 @@ def _products(data: Mapping[str, object]) -> Iterator[tuple[tuple[str, str], Sku
 
 
 def _sku_stock(sku: Mapping[str, object]) -> SkuStock:
-    distribution = sku.get("total_available_inventory_distribution")
-    campaigns = _objects(distribution.get("campaign_inventory")) if isinstance(distribution, dict) else ()
+    distribution = sku.get("total_available_inventory_distribution") or {}
+    if not isinstance(distribution, dict):
+        raise _UnreadableError
+    kept = [share for name in _KEPT_FOR for share in _objects(distribution.get(name))]
     return SkuStock(
         {
             str(w.get("warehouse_id")): _pieces(w, "available_quantity")
             for w in _objects(sku.get("warehouse_inventory"))
         },
         whole_number(sku.get("total_available_quantity")),
-        sum(_pieces(campaign, "quantity") for campaign in campaigns),
+        sum(_pieces(share, "quantity") for share in kept),
     )
 
 

@@ -7,53 +7,45 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from html import escape
 from itertools import count
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from pushdsl.plugins import Fault, ListingRef, Shown, Store
-from pushdsl.plugins.sandbox import SandboxServer
-from pushdsl_tiktok.signing import request_signature
+from pushdsl.plugins import Fault, ListingRef, Shown, Store, WebhookRequest
+from pushdsl.plugins.sandbox import Meter, SandboxServer
+from pushdsl_tiktok.authorization import CONSENT_PATH
+from pushdsl_tiktok.locations import WAREHOUSES_PATH
+from pushdsl_tiktok.sandbox_shop import (
+    DEFAULT_WAREHOUSE,
+    PLATFORM_RUN,
+    SandboxShop,
+    Seller,
+    Sku,
+    inventory,
+    refused_call,
+    set_rows,
+)
+from pushdsl_tiktok.settings import TOKOPEDIA_REGION
+from pushdsl_tiktok.signing import request_signature, webhook_signature
+from pushdsl_tiktok.tokens import FIRST_TOKENS_PATH, NEXT_TOKENS_PATH, SHOPS_PATH
 
-_DEFAULT_WAREHOUSE = "7068517275539719942"
-_QUANTITY_MAX = 999_999
-_SKUS_MAX = 100
 _SEARCH_PRODUCTS_MAX = 100
 _SEARCH_SKUS_MAX = 600
+_CALLS_PER_SECOND = 50
+_CODE_MINUTES = 30
 _ACCESS_DAYS = 7
 _REFRESH_DAYS = 365
 
-_OF_WRITES: tuple[Fault, ...] = ("drop_before", "drop_after", "refuse_row", "promotion_lock")
+_OF_WRITES: tuple[Fault, ...] = (
+    *("drop_before", "drop_after", "slow"),
+    *("refuse_row", "promotion_lock", "promotion_begins"),
+)
 """Faults about work done or left undone; a read leaves them for the write that comes after it."""
-
-
-@dataclass
-class _Sku:
-    store_sku: str
-    product_id: str
-    available: dict[str, int]
-    campaign: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass
-class _Shop:
-    store: str
-    number: int
-    warehouses: tuple[str, ...]
-    named: bool
-    access_token: str
-    refresh_token: str
-    auth_code: str
-    expired: set[str] = field(default_factory=set)
-    skus: dict[str, _Sku] = field(default_factory=dict)
-
-    @property
-    def cipher(self) -> str:
-        return f"ROW_sandbox{self.number}"
+_BEFORE_THE_WORK: tuple[Fault, ...] = ("throttle", "server_error", "malformed", "drop_before", "expired_token")
 
 
 def utc_now() -> datetime:
@@ -65,39 +57,57 @@ class TikTokSandbox(SandboxServer):
 
     app_key = "29a39d"
     app_secret = "sandbox-app-secret-e59af819cc"
+    service_id = "7172122430166336261"
+    region = "MY"
+    """Of a shop whose store names none."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now: Callable[[], datetime] = utc_now
-        self._shops: dict[str, _Shop] = {}
+        self.redirect_url = "http://127.0.0.1:8765/"
+        """Where sellers are sent after the consent page. With TikTok it is registered with the app, not in the link."""
+        self._shops: dict[str, SandboxShop] = {}
         self._serial = count(1)
+        self._meter = Meter(_CALLS_PER_SECOND)
 
     def routes(self) -> Iterable[web.AbstractRouteDef]:
         return (
             web.post("/product/202309/products/{product_id}/inventory/update", self._update),
             web.post("/product/202309/inventory/search", self._search),
-            web.get("/logistics/202309/warehouses", self._warehouses),
-            web.get("/authorization/202309/shops", self._authorized_shops),
-            web.get("/api/v2/token/get", self._token_get),
-            web.get("/api/v2/token/refresh", self._token_refresh),
+            web.get(WAREHOUSES_PATH, self._warehouses),
+            web.get(SHOPS_PATH, self._authorized_shops),
+            web.get(FIRST_TOKENS_PATH, self._first_tokens),
+            web.get(NEXT_TOKENS_PATH, self._next_tokens),
+            web.get(CONSENT_PATH, self._consent),
             web.route("*", "/{path:.*}", self._no_such_path),
         )
+
+    # What a test does to the shops
 
     def open_shop(self, store: Store, listings: Sequence[ListingRef], quantity: int = 0) -> dict[str, object]:
         named = tuple(location.name for location in store.locations if location.name)
         number = next(self._serial)
-        warehouses = named or (_DEFAULT_WAREHOUSE,)
-        shop = _Shop(store.name, number, warehouses, bool(named), *self._new_tokens(), f"sandbox-auth-code-{number}")
+        warehouses = named or (DEFAULT_WAREHOUSE,)
+        seller = Seller(number, *self._tokens())
+        shop = SandboxShop(store.name, number, self._region_of(store), warehouses, bool(named), seller)
         for ref in listings:
-            shop.skus[ref.variant_id] = _Sku(ref.store_sku, ref.item_id, dict.fromkeys(warehouses, quantity))
+            shop.skus[ref.variant_id] = Sku(ref.store_sku, ref.item_id, dict.fromkeys(warehouses, quantity))
         self._shops[store.name] = shop
         return {
             "app_key": self.app_key,
             "app_secret": self.app_secret,
-            "access_token": shop.access_token,
+            "service_id": self.service_id,
+            "access_token": seller.access_token,
+            "refresh_token": seller.refresh_token,
             "shop_cipher": shop.cipher,
+            "shop_id": shop.id,
             "base_url": self.base_url,
+            "auth_url": self.base_url,
+            "consent_url": self.base_url,
         }
+
+    def _region_of(self, store: Store) -> str:
+        return store.region or self.region
 
     def shown(self, store: str) -> list[Shown]:
         shop = self._shops[store]
@@ -110,40 +120,119 @@ class TikTokSandbox(SandboxServer):
     def show(self, store: str, shown: Shown) -> None:
         """Also opens a warehouse at a SKU that had none there: the shop may have more than the store maps."""
         shop = self._shops[store]
-        sku = next(sku for sku in shop.skus.values() if sku.store_sku == shown.store_sku)
-        warehouse = shown.location or _DEFAULT_WAREHOUSE
+        sku = _sku(shop, shown.store_sku)[1]
+        warehouse = shown.location or DEFAULT_WAREHOUSE
         if warehouse not in shop.warehouses:
             shop.warehouses += (warehouse,)
         sku.available[warehouse] = shown.quantity
         sku.campaign[warehouse] = shown.reserved
 
+    def lock_for_creator(self, store: str, store_sku: str, pieces: int) -> None:
+        _sku(self._shops[store], store_sku)[1].creator = pieces
+
+    def run_by_platform(self, store: str, warehouse: str, code: int = 12052144) -> None:
+        """The warehouse becomes one of TikTok's (12052144) or of Dilayani Tokopedia (12052382)."""
+        assert code in PLATFORM_RUN
+        self._shops[store].platform_run[warehouse] = code
+
+    def close_warehouse(self, store: str, warehouse: str, effect_status: str = "DISABLED") -> None:
+        self._shops[store].not_enabled[warehouse] = effect_status
+
+    def give_to_seller_of(self, store: str, other: str) -> None:
+        """The shop of `other` becomes one of this store's seller, as sellers across borders have them."""
+        self._shops[other].seller = self._shops[store].seller
+
     def auth_code(self, store: str) -> str:
-        """What the seller's consent would bring: good for one `token/get`."""
-        return self._shops[store].auth_code
+        """What the seller's consent brings: good for one `token/get` within half an hour."""
+        return self._new_code(self._shops[store].seller)
+
+    def expire_tokens(self, store: str) -> None:
+        self._shops[store].seller.access_until = self.now()
+
+    def messages(self, store: str, sold: Shown, pieces: int, url: str) -> Sequence[WebhookRequest]:
+        """The order, and the change of stock that it is."""
+        shop = self._shops[store]
+        sku_id, sku = _sku(shop, sold.store_sku)
+        warehouse = sold.location or DEFAULT_WAREHOUSE
+        sku.committed[warehouse] = sku.committed.get(warehouse, 0) + pieces
+        locked = sku.locked
+        sku.campaign[warehouse] = min(sku.campaign.get(warehouse, 0), sku.available[warehouse])
+        of_campaign = locked - sku.locked
+        at, order = self.now(), f"{576_460_000_000_000_000 + next(self._serial)}"
+        ordered = {
+            "order_id": order,
+            "order_status": "AWAITING_SHIPMENT",
+            "is_on_hold_order": False,
+            "update_time": int(at.timestamp()),
+        }
+        delta = {
+            "total_quantity_delta": 0,
+            "available_quantity_delta": -pieces,
+            "committed_quantity_delta": pieces,
+            "in_shop_quantity_delta": of_campaign - pieces,
+            "campaign_locked_quantity_delta": -of_campaign,
+            "creator_locked_quantity_delta": 0,
+        }
+        committed = sum(sku.committed.values())
+        cause = {"idempotency_key": f"order-{order}", "trigger_source": "ORDER", "occurred_at": _iso(at)}
+        changed = {
+            "event_id": f"sandbox-change-{next(self._serial):06}",
+            "occurred_at": _iso(at),
+            "shop_id": int(shop.id),
+            "product_id": _number(sku.product_id),
+            "sku_id": _number(sku_id),
+            "quantity_snapshot_after_change": {
+                "total_quantity": sku.total + committed,
+                "total_available_quantity": sku.total,
+                "total_committed_quantity": committed,
+                "in_shop_quantity": max(0, sku.total - sku.locked - sku.creator),
+                "campaign_locked_quantity": sku.locked,
+                "creator_locked_quantity": sku.creator,
+            },
+            "change_detail": [{**cause, **delta}],
+        }
+        return [self._message(shop, 1, ordered, url), self._message(shop, 71, changed, url)]
+
+    def _message(self, shop: SandboxShop, number: int, data: Mapping[str, object], url: str) -> WebhookRequest:
+        message = {
+            "type": number,
+            "tts_notification_id": f"{7_327_000_000_000_000_000 + next(self._serial)}",
+            "shop_id": shop.id,
+            "timestamp": int(self.now().timestamp()),
+            "data": data,
+        }
+        body = json.dumps(message, separators=(",", ":")).encode()
+        sign = webhook_signature(self.app_secret, self.app_key, body)
+        return WebhookRequest(url, {"Authorization": sign, "Content-Type": "application/json"}, body)
+
+    # Stock
 
     async def _update(self, request: web.Request) -> web.Response:
         body = await request.read()
         shop = self._shop_of(request, body)
         if isinstance(shop, web.Response):
             return shop
+        if self._meter.too_many(f"update {shop.cipher}"):
+            return self._throttled()
         fault = self.next_fault()
-        if fault in ("throttle", "server_error", "malformed", "drop_before", "expired_token"):
+        if fault in _BEFORE_THE_WORK:
             return self._failed(request, fault)
-        product_id = request.match_info["product_id"]
-        rows = _parsed(body).get("skus")
-        wrong = _wrong_request(shop, product_id, rows)
-        if wrong is not None or not isinstance(rows, list):
-            return wrong or _error(101000, "Invalid parameter `skus`.")
-        errors = _set_rows(shop, product_id, rows, _first_row_fault(fault))
-        if fault == "drop_after":
-            return self.drop(request)
-        return _success({"errors": errors} if errors else {})
+        product_id, rows = request.match_info["product_id"], _parsed(body).get("skus")
+        refusal = refused_call(shop, product_id, rows)
+        if refusal is not None or not isinstance(rows, list):
+            return _error(refusal.code, refusal.message) if refusal else _error(101000, "Invalid parameter `skus`.")
+        errors = set_rows(shop, product_id, rows, fault)
+        if fault == "slow":
+            await self.dawdle()
+        return self.drop(request) if fault == "drop_after" else _success({"errors": errors} if errors else {})
 
     async def _search(self, request: web.Request) -> web.Response:
         body = await request.read()
         shop = self._shop_of(request, body)
         if isinstance(shop, web.Response):
             return shop
+        if self._meter.too_many(f"search {shop.cipher}"):
+            return self._throttled()
         if self._faults and self._faults[0] in _OF_WRITES:
             self.calls += 1
         elif (fault := self.next_fault()) is not None:
@@ -155,48 +244,74 @@ class TikTokSandbox(SandboxServer):
         if len(sku_ids) > _SEARCH_SKUS_MAX or len(product_ids) > _SEARCH_PRODUCTS_MAX:
             return _error(101000, "Invalid parameter: too many ids.")
         found = {i: s for i, s in shop.skus.items() if (i in sku_ids if sku_ids else s.product_id in product_ids)}
-        products = dict.fromkeys(sku.product_id for sku in found.values())
-        return _success(
-            {
-                "inventory": [
-                    {"product_id": p, "skus": [_sku_inventory(i, s) for i, s in found.items() if s.product_id == p]}
-                    for p in products
-                ]
-            }
-        )
+        return _success({"inventory": inventory(found)})
+
+    def _throttled(self) -> web.Response:
+        self.calls += 1
+        return _too_many()
+
+    def _failed(self, request: web.Request, fault: Fault | None) -> web.Response:
+        """A fault that comes before the work."""
+        match fault:
+            case "throttle":
+                return _too_many()
+            case "server_error":
+                return _error(36009003, "Internal error. Please try again later.", status=500)
+            case "malformed":
+                return web.Response(text="<html>Bad gateway</html>", content_type="text/html")
+            case "expired_token":
+                return _expired_token()
+            case _:
+                return self.drop(request)
+
+    # Shops and warehouses
 
     async def _warehouses(self, request: web.Request) -> web.Response:
         shop = self._shop_of(request, await request.read())
         if isinstance(shop, web.Response):
             return shop
-        warehouses = [
+        if self._meter.too_many(f"warehouses {shop.cipher}"):
+            return _too_many()
+        sales = [
             {
                 "id": warehouse,
                 "name": f"Warehouse {warehouse}",
                 "type": "SALES_WAREHOUSE",
-                "effect_status": "ENABLED",
+                "effect_status": shop.not_enabled.get(warehouse, "ENABLED"),
                 "is_default": warehouse == shop.warehouses[0],
             }
             for warehouse in shop.warehouses
         ]
-        return _success({"warehouses": warehouses})
+        returns = {"id": f"{shop.id}1", "name": "Returns", "type": "RETURN_WAREHOUSE", "effect_status": "ENABLED"}
+        return _success({"warehouses": [*sales, {**returns, "is_default": False}]})
 
     async def _authorized_shops(self, request: web.Request) -> web.Response:
         shop = self._shop_of(request, await request.read(), of_shop=False)
         if isinstance(shop, web.Response):
             return shop
-        return _success({"shops": [{"id": f"{7000 + shop.number}", "cipher": shop.cipher, "name": shop.store}]})
-
-    async def _token_get(self, request: web.Request) -> web.Response:
-        return self._token(request, "authorized_code", "auth_code")
-
-    async def _token_refresh(self, request: web.Request) -> web.Response:
-        return self._token(request, "refresh_token", "refresh_token")
+        return _success(
+            {
+                "shops": [
+                    {
+                        "id": one.id,
+                        "cipher": one.cipher,
+                        "name": one.store,
+                        "region": one.region,
+                        "seller_type": "LOCAL",
+                        "code": f"{one.region}LC{one.number:06}",
+                    }
+                    for one in self._shops.values()
+                    if one.seller is shop.seller
+                ]
+            }
+        )
 
     async def _no_such_path(self, request: web.Request) -> web.Response:
         return _error(36009009, "Invalid path. The requested path does not exist.", status=404)
 
-    def _shop_of(self, request: web.Request, body: bytes, *, of_shop: bool = True) -> _Shop | web.Response:
+    # Who may call
+
+    def _shop_of(self, request: web.Request, body: bytes, *, of_shop: bool = True) -> SandboxShop | web.Response:
         """The shop that the call is for, or TikTok's refusal: signature, then token, then time, then shop."""
         query = dict(request.query)
         if query.get("app_key") != self.app_key:
@@ -208,17 +323,19 @@ class TikTokSandbox(SandboxServer):
         # The path is signed as it was sent, still quoted.
         expected = request_signature(self.app_secret, request.rel_url.raw_path, query, body)
         if not hmac.compare_digest(expected.encode(), given.encode()):
-            return _error(106001, "Invalid credentials. The signature is invalid.", status=401)
+            return _error(106001, "Invalid credentials. The 'sign' query parameter is invalid.", status=401)
         return self._refused_token(request) or self._refused_time(query) or self._shop_meant(request, query, of_shop)
 
     def _refused_token(self, request: web.Request) -> web.Response | None:
         token = request.headers.get("x-tts-access-token", "")
-        if any(token in shop.expired for shop in self._shops.values()):
+        sellers = [shop.seller for shop in self._shops.values()]
+        if any(token in seller.replaced for seller in sellers):
             return _expired_token()
-        if not any(token == shop.access_token for shop in self._shops.values()):
+        holder = next((seller for seller in sellers if token == seller.access_token), None)
+        if holder is None:
             words = "Invalid credentials. The `x-tts-access-token` header is invalid."
             return _error(36009004, words, status=400)
-        return None
+        return _expired_token() if holder.access_until <= self.now() else None
 
     def _refused_time(self, query: Mapping[str, str]) -> web.Response | None:
         timestamp = query.get("timestamp", "")
@@ -239,179 +356,143 @@ class TikTokSandbox(SandboxServer):
             return None
         return _error(36009004, words, status=400)
 
-    def _shop_meant(self, request: web.Request, query: Mapping[str, str], of_shop: bool) -> _Shop | web.Response:
+    def _shop_meant(self, request: web.Request, query: Mapping[str, str], of_shop: bool) -> SandboxShop | web.Response:
         token = request.headers["x-tts-access-token"]
-        shop = next(shop for shop in self._shops.values() if shop.access_token == token)
+        shops = [shop for shop in self._shops.values() if shop.seller.access_token == token]
         cipher = query.get("shop_cipher")
         if not of_shop and cipher is not None:
             words = "Unexpected identifier. The `shop_cipher` query parameter is not required for this request."
             return _error(36009004, words, status=400)
-        if of_shop and cipher is None:
+        if not of_shop:
+            return shops[0]
+        if cipher is None:
             return _error(106013, "Missing identifier. The `shop_cipher` query parameter is required.", status=400)
-        if of_shop and cipher != shop.cipher:
-            words = "Invalid identifier. The `shop_cipher` query parameter is invalid."
-            return _error(36009004, words, status=400)
-        return shop
+        meant = next((shop for shop in shops if shop.cipher == cipher), None)
+        words = "Invalid identifier. The `shop_cipher` query parameter is invalid."
+        return meant or _error(36009004, words, status=400)
 
-    def _failed(self, request: web.Request, fault: Fault) -> web.Response:
-        """A fault that comes before the work."""
-        match fault:
-            case "throttle":
-                return _error(36009002, "Too many requests. Request rate limit exceeded.", status=429)
-            case "server_error":
-                return _error(36009003, "Internal error. Please try again later.", status=500)
-            case "malformed":
-                return web.Response(text="<html>Bad gateway</html>", content_type="text/html")
-            case "expired_token":
-                return _expired_token()
-            case _:
-                return self.drop(request)
+    # Consent and tokens
 
-    def _token(self, request: web.Request, grant_type: str, name: str) -> web.Response:
+    async def _consent(self, request: web.Request) -> web.Response:
+        """Every seller agrees at once, unless the link says `refuse`. Where there are several, a page asks who."""
+        query = request.query
+        if query.get("service_id") != self.service_id:
+            return web.Response(status=404, text="There is no such service.")
+        state = {"state": query["state"]} if "state" in query else {}
+        if "refuse" in query:
+            return self._back({"code": "null", "error": "auth_denied", **state})
+        sellers = {f"{shop.seller.number}": shop for shop in reversed(self._shops.values())}
+        chosen = [shop for number, shop in sellers.items() if query.get("seller", number) == number]
+        if len(chosen) != 1:
+            return web.Response(text=_sellers(sellers, request.path_qs), content_type="text/html")
+        shop, code = chosen[0], self._new_code(chosen[0].seller)
+        return self._back({"app_key": self.app_key, "code": code, "shop_region": shop.region, **state})
+
+    def _back(self, parameters: Mapping[str, str]) -> web.Response:
+        joint = "&" if "?" in self.redirect_url else "?"
+        return web.Response(status=302, headers={"Location": f"{self.redirect_url}{joint}{urlencode(parameters)}"})
+
+    async def _first_tokens(self, request: web.Request) -> web.Response:
+        return self._token(request, "authorized_code", self._seller_of_code, _NO_SUCH_CODE)
+
+    async def _next_tokens(self, request: web.Request) -> web.Response:
+        return self._token(request, "refresh_token", self._seller_of_refresh_token, _NO_SUCH_REFRESH_TOKEN)
+
+    def _seller_of_code(self, query: Mapping[str, str]) -> Seller | None:
+        code = query.get("auth_code")
+        for seller in self._sellers():
+            if code and code == seller.code and seller.code_until is not None and self.now() < seller.code_until:
+                seller.code = ""
+                return seller
+        return None
+
+    def _seller_of_refresh_token(self, query: Mapping[str, str]) -> Seller | None:
+        token = query.get("refresh_token")
+        for seller in self._sellers():
+            if token and token == seller.refresh_token and self.now() < seller.refresh_until:
+                self.refreshes += 1
+                return seller
+        return None
+
+    def _sellers(self) -> list[Seller]:
+        return [shop.seller for shop in self._shops.values()]
+
+    def _token(
+        self,
+        request: web.Request,
+        grant_type: str,
+        seller_of: Callable[[Mapping[str, str]], Seller | None],
+        refusal: tuple[int, str],
+    ) -> web.Response:
+        """Refusals have HTTP 200 here."""
         query = request.query
         if (query.get("app_key"), query.get("app_secret")) != (self.app_key, self.app_secret):
-            return _error(36004003, "Invalid app_key or app_secret.")
-        given = query.get(name)
-        shop = next((s for s in self._shops.values() if given and given == getattr(s, name)), None)
-        if query.get("grant_type") != grant_type or shop is None:
-            return _error(36004004, f"Invalid {name}.")
-        shop.expired.add(shop.access_token)
-        shop.access_token, shop.refresh_token = self._new_tokens()
-        shop.auth_code = ""
+            return _error(98001004, "invalid params: app_key or app_secret")
+        if query.get("grant_type") != grant_type:
+            return _error(98001004, "invalid params: grant_type")
+        seller = seller_of(query)
+        return _error(*refusal) if seller is None else self._new_tokens(seller)
+
+    def _new_tokens(self, seller: Seller) -> web.Response:
+        seller.replaced.add(seller.access_token)
+        seller.access_token, seller.access_until, seller.refresh_token, seller.refresh_until = self._tokens()
+        shop = next(shop for shop in self._shops.values() if shop.seller is seller)
         return _success(
             {
-                "access_token": shop.access_token,
-                "access_token_expire_in": int((self.now() + timedelta(days=_ACCESS_DAYS)).timestamp()),
-                "refresh_token": shop.refresh_token,
-                "refresh_token_expire_in": int((self.now() + timedelta(days=_REFRESH_DAYS)).timestamp()),
-                "open_id": f"sandbox-{shop.number}",
+                "access_token": seller.access_token,
+                "access_token_expire_in": int(seller.access_until.timestamp()),
+                "refresh_token": seller.refresh_token,
+                "refresh_token_expire_in": int(seller.refresh_until.timestamp()),
+                "open_id": f"sandbox-{seller.number}",
                 "seller_name": shop.store,
-                "seller_base_region": "MY",
+                "seller_base_region": shop.region,
                 "user_type": 0,
                 "granted_scopes": ["seller.product.basic", "seller.product.write", "seller.logistics"],
             }
         )
 
-    def _new_tokens(self) -> tuple[str, str]:
-        number = next(self._serial)
-        return f"ROW_sandbox-access-{number:06}", f"ROW_sandbox-refresh-{number:06}"
+    def _new_code(self, seller: Seller) -> str:
+        seller.code = f"ROW_sandbox-code-{next(self._serial):06}"
+        seller.code_until = self.now() + timedelta(minutes=_CODE_MINUTES)
+        return seller.code
+
+    def _tokens(self) -> tuple[str, datetime, str, datetime]:
+        number, now = next(self._serial), self.now()
+        access_until, refresh_until = now + timedelta(days=_ACCESS_DAYS), now + timedelta(days=_REFRESH_DAYS)
+        return f"ROW_sandbox-access-{number:06}", access_until, f"ROW_sandbox-refresh-{number:06}", refresh_until
 
 
-def _wrong_request(shop: _Shop, product_id: str, rows: object) -> web.Response | None:
-    """The refusal of the whole call, None where its rows can be looked at one by one."""
-    if not isinstance(rows, list) or not all(map(_is_row, rows)):
-        return _error(101000, "Invalid parameter `skus`.")
-    if not rows:
-        return _error(
-            12052902, "The SKU list is empty. Either omit the list entirely, or provide all required details."
-        )
-    if len(rows) > _SKUS_MAX:
-        return _error(12052050, "The product has more than 100 SKUs.")
-    if not all(row.get("id") for row in rows):
-        return _error(12052036, "SKU ID is necessary.")
-    if not any(sku.product_id == product_id for sku in shop.skus.values()):
-        return _error(12052032, "The product does not exist")
-    if max(Counter(row["id"] for row in rows).values()) > 1:
-        return _error(12052553, "The SKU id is duplicated.")
-    return None
+class TokopediaSandbox(TikTokSandbox):
+    """The same server, whose shops are all Indonesian."""
+
+    region = TOKOPEDIA_REGION
+
+    def _region_of(self, store: Store) -> str:
+        return TOKOPEDIA_REGION
 
 
-def _is_row(row: object) -> bool:
-    if not isinstance(row, dict) or not isinstance(row.get("id", ""), str):
-        return False
-    inventory = row.get("inventory")
-    return isinstance(inventory, list) and all(
-        isinstance(w, dict) and type(w.get("quantity")) is int and isinstance(w.get("warehouse_id", ""), str)
-        for w in inventory
-    )
+_NO_SUCH_CODE = (36004004, "invalid auth code")
+_NO_SUCH_REFRESH_TOKEN = (36004005, "can not find related auth record")
 
 
-def _set_rows(
-    shop: _Shop, product_id: str, rows: Sequence[Mapping[str, object]], first: _RowError | None
-) -> list[dict[str, object]]:
-    """Sets what can be set; the error rows of the rest. `first` refuses the first row, right or wrong."""
-    errors: list[dict[str, object]] = []
-    for position, row in enumerate(rows):
-        error = first if position == 0 and first is not None else _row_error(shop, product_id, row)
-        if error is None:
-            _set(shop.skus[str(row["id"])], row["inventory"])
-        else:
-            errors.append(error.row(str(row["id"])))
-    return errors
+def _sku(shop: SandboxShop, store_sku: str) -> tuple[str, Sku]:
+    return next((sku_id, sku) for sku_id, sku in shop.skus.items() if sku.store_sku == store_sku)
 
 
-@dataclass(frozen=True)
-class _RowError:
-    code: int
-    message: str
-    extras: tuple[Mapping[str, object], ...] = ()
-
-    def row(self, sku_id: str) -> dict[str, object]:
-        detail: dict[str, object] = {"sku_id": sku_id}
-        if self.extras:
-            detail["extra_errors"] = self.extras
-        return {**_words(self.code, self.message), "detail": detail}
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _row_error(shop: _Shop, product_id: str, row: Mapping[str, object]) -> _RowError | None:
-    """Why a SKU cannot be set, None where it can; it is set at all its warehouses or at none."""
-    sku = shop.skus.get(str(row["id"]))
-    if sku is None or sku.product_id != product_id:
-        return _RowError(12052556, "The SKU id not exist.")
-    inventory = row["inventory"]
-    assert isinstance(inventory, list)
-    sent = [w.get("warehouse_id") or _only(sku) for w in inventory]
-    unknown = [w for w in sent if w and w not in shop.warehouses]
-    if unknown:
-        extras = tuple({"warehouse_id": w, **_words(12052097, "The warehouse does not exist")} for w in unknown)
-        return _RowError(12052990, "The check failed.", extras)
-    if sorted(sent) != sorted(sku.available):
-        return _RowError(12019028, "Multiple warehouses detected. Include all warehouse IDs and their details.")
-    if not all(0 <= w["quantity"] <= _QUANTITY_MAX for w in inventory):
-        return _RowError(12019024, f"The SKU stock must be between [0,{_QUANTITY_MAX}]")
-    return _LOCKED if sum(w["quantity"] for w in inventory) < sum(sku.campaign.values()) else None
+def _number(written: str) -> int | str:
+    return int(written) if written.isascii() and written.isdecimal() else written
 
 
-def _only(sku: _Sku) -> str:
-    """The warehouse that may stay unnamed: the SKU's only one."""
-    return next(iter(sku.available)) if len(sku.available) == 1 else ""
-
-
-_LOCKED = _RowError(12052393, "Product locked for Promotion and stock can't be updated below current stock")
-
-
-def _first_row_fault(fault: Fault | None) -> _RowError | None:
-    match fault:
-        case "refuse_row":
-            return _RowError(12052037, "Inventory is automatically allocated and cannot be modified manually")
-        case "promotion_lock":
-            return _LOCKED
-        case _:
-            return None
-
-
-def _set(sku: _Sku, inventory: object) -> None:
-    assert isinstance(inventory, list)
-    for warehouse in inventory:
-        sku.available[warehouse.get("warehouse_id") or _only(sku)] = warehouse["quantity"]
-
-
-def _sku_inventory(sku_id: str, sku: _Sku) -> dict[str, object]:
-    total, campaign = sum(sku.available.values()), sum(sku.campaign.values())
-    distribution: dict[str, object] = {"in_shop_inventory": {"quantity": max(0, total - campaign)}}
-    if campaign:
-        distribution["campaign_inventory"] = [{"quantity": campaign, "campaign_name": "Sandbox campaign"}]
-    return {
-        "id": sku_id,
-        "seller_sku": sku.store_sku,
-        "total_available_quantity": total,
-        "total_committed_quantity": 0,
-        "warehouse_inventory": [
-            {"warehouse_id": warehouse, "available_quantity": available, "committed_quantity": 0}
-            for warehouse, available in sku.available.items()
-        ],
-        "total_available_inventory_distribution": distribution,
-    }
+def _sellers(sellers: Mapping[str, SandboxShop], link: str) -> str:
+    rows = [
+        f'<li><a href="{escape(f"{link}&seller={number}")}">{escape(shop.store)}</a></li>'
+        for number, shop in sellers.items()
+    ]
+    return f"<!doctype html><title>TikTok Shop</title><p>Which seller agrees?</p><ul>{''.join(rows)}</ul>"
 
 
 def _parsed(body: bytes) -> Mapping[str, object]:
@@ -422,8 +503,8 @@ def _parsed(body: bytes) -> Mapping[str, object]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _words(code: int, message: str) -> dict[str, object]:
-    return {"code": code, "message": message}
+def _too_many() -> web.Response:
+    return _error(36009002, "Too many requests. Request rate limit exceeded.", status=429)
 
 
 def _expired_token() -> web.Response:
@@ -435,7 +516,7 @@ def _success(data: Mapping[str, object]) -> web.Response:
 
 
 def _error(code: int, message: str, status: int = 200) -> web.Response:
-    return _reply(status, _words(code, message))
+    return _reply(status, {"code": code, "message": message})
 
 
 def _reply(status: int, body: Mapping[str, object]) -> web.Response:

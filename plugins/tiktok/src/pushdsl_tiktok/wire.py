@@ -1,17 +1,19 @@
-"""One signed POST to TikTok: a path and a body in, its answer out, or why there is none."""
+"""One call to TikTok: what to ask in, its answer out, or why there is none."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 import aiohttp
+from pydantic import SecretStr
 
 from pushdsl.plugins import Connection, Temporary, Unknown
-from pushdsl_tiktok.settings import TikTokSettings
+from pushdsl_tiktok.settings import TikTokApp, TikTokSettings
 from pushdsl_tiktok.signing import request_signature
 
 _WORDS_MAX = 400
@@ -29,18 +31,67 @@ class Answer:
 
 async def post(connection: Connection, path: str, body: Mapping[str, object]) -> Answer | Temporary | Unknown:
     """Sends once and never again, whatever happens; `path` is already quoted and is signed as it stands."""
-    settings = cast(TikTokSettings, connection.settings)  # the core validates with our own model
     sent = json.dumps(body, separators=(",", ":")).encode()
-    query = {
-        "app_key": settings.app_key,
-        "shop_cipher": settings.shop_cipher,
-        "timestamp": str(int(connection.now().timestamp())),
-    }
-    query["sign"] = request_signature(settings.app_secret.get_secret_value(), path, query, sent)
-    headers = {"Content-Type": "application/json", "x-tts-access-token": settings.access_token.get_secret_value()}
+    return await _of_shop(connection, "POST", path, sent)
+
+
+async def get(connection: Connection, path: str) -> Answer | Temporary | Unknown:
+    """The same without a body."""
+    return await _of_shop(connection, "GET", path, b"")
+
+
+async def get_for_token(
+    app: TikTokApp, http: aiohttp.ClientSession, now: Callable[[], datetime], token: SecretStr, path: str
+) -> Answer | Temporary | Unknown:
+    """A signed call that is about no shop."""
+    return await _signed(app, http, now, token, "GET", path, {}, b"")
+
+
+async def get_tokens(
+    app: TikTokApp, http: aiohttp.ClientSession, path: str, parameters: Mapping[str, str], secret: str
+) -> Answer | Temporary | Unknown:
+    """Not signed: app and seller are known by the secrets in the address, which therefore is in no outcome."""
+    query = {"app_key": app.app_key, "app_secret": app.app_secret.get_secret_value(), **parameters}
+    secrets = [query["app_secret"], secret]
+    return await _exchanged(http, "GET", app.auth_url + path, query, {}, None, secrets)
+
+
+async def _of_shop(connection: Connection, method: str, path: str, body: bytes) -> Answer | Temporary | Unknown:
+    settings = cast(TikTokSettings, connection.settings)  # the core validates with our own model
+    shop = {"shop_cipher": settings.shop_cipher}
+    return await _signed(settings, connection.http, connection.now, settings.access_token, method, path, shop, body)
+
+
+async def _signed(
+    app: TikTokApp,
+    http: aiohttp.ClientSession,
+    now: Callable[[], datetime],
+    access_token: SecretStr,
+    method: str,
+    path: str,
+    parameters: Mapping[str, str],
+    body: bytes,
+) -> Answer | Temporary | Unknown:
+    secret, token = app.app_secret.get_secret_value(), access_token.get_secret_value()
+    query = {"app_key": app.app_key, "timestamp": str(int(now().timestamp())), **parameters}
+    query["sign"] = request_signature(secret, path, query, body)
+    headers = {"Content-Type": "application/json", "x-tts-access-token": token}
+    return await _exchanged(http, method, app.base_url + path, query, headers, body or None, [secret, token])
+
+
+async def _exchanged(
+    http: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    query: Mapping[str, str],
+    headers: Mapping[str, str],
+    body: bytes | None,
+    secrets: Sequence[str],
+) -> Answer | Temporary | Unknown:
+    # No error of the client is passed on: its text may hold the address, and the address a secret.
     try:
-        async with connection.http.post(
-            settings.base_url + path, params=query, data=sent, headers=headers, allow_redirects=False
+        async with http.request(
+            method, url, params=query, data=body, headers=headers, allow_redirects=False
         ) as response:
             received = await response.read()
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -49,14 +100,14 @@ async def post(connection: Connection, path: str, body: Mapping[str, object]) ->
         return Unknown("no answer from TikTok Shop in time")
     except (aiohttp.ClientError, OSError):
         return Unknown("the connection to TikTok Shop broke before its answer")
-    return _answer(response.status, received, _seconds(response.headers.get("Retry-After")), settings)
+    return _answer(response.status, received, _seconds(response.headers.get("Retry-After")), secrets)
 
 
 def _answer(
-    status: int, received: bytes, retry_after: float | None, settings: TikTokSettings
+    status: int, received: bytes, retry_after: float | None, secrets: Sequence[str]
 ) -> Answer | Temporary | Unknown:
     parsed = _parsed(received)
-    message = _without_secrets(str(parsed.get("message") or ""), settings)
+    message = _without(secrets, str(parsed.get("message") or ""))
     code = whole_number(parsed.get("code"))
     if status == 429:
         return Temporary(message or "too many requests", retry_after, str(code or 429))
@@ -89,10 +140,10 @@ def whole_number(value: object) -> int | None:
     return None
 
 
-def _without_secrets(message: str, settings: TikTokSettings) -> str:
+def _without(secrets: Sequence[str], message: str) -> str:
     """TikTok's words, even where it repeats a secret in them."""
-    for secret in (settings.app_secret, settings.access_token):
-        message = message.replace(secret.get_secret_value(), "…")
+    for secret in secrets:
+        message = message.replace(secret, "…")
     return message[:_WORDS_MAX]
 
 
