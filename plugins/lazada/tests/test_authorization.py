@@ -173,7 +173,7 @@ def test_a_cross_border_grant_names_no_seller_until_the_store_says_its_country(s
     assert (second.settings["country"], second.settings["seller_id"]) == ("my", "2001")
 
 
-def test_an_access_that_cannot_be_refreshed_says_so_when_it_ends(scripted: Any, reply: Any) -> None:
+def test_an_access_that_cannot_be_refreshed_says_so_when_it_ends(scripted: Any, reply: Any, now: datetime) -> None:
     """0 is Lazada's way to say it: not the documented token is missing, but its time."""
 
     async def talk(connection: Connection) -> object:
@@ -181,7 +181,7 @@ def test_an_access_that_cannot_be_refreshed_says_so_when_it_ends(scripted: Any, 
         return grant, await refresh(with_grant(connection, grant))
 
     grant, after = scripted.run(talk, [reply({**TOKENS, "refresh_expires_in": 0})], STORE)
-    assert (grant.settings["refresh_token"], grant.refresh_until) == ("", None)
+    assert (grant.settings["refresh_token"], grant.refresh_until) == ("", now)
     assert isinstance(after, Unauthorized)
     assert after.action == "reauthorize"
     assert len(scripted.requests) == 1, "a refresh without a refresh token must not be sent"
@@ -318,6 +318,7 @@ def test_only_the_seller_can_help(scripted: Any, reply: Any, ask: Any, code: str
         ({"code": "ServiceTimeout", "message": ""}, Unknown),
         ({"code": "31337", "message": "a code that nobody listed"}, Unknown),
         ({"code": "0"}, Unknown),
+        ({**TOKENS, "detail": [{"message": "of a kind that nobody has seen here"}]}, Unknown),
         ({**TOKENS, "access_token": ""}, Unknown),
         ({**TOKENS, "access_token": "two words"}, Unknown),
         ({**TOKENS, "access_token": 12345678}, Unknown),

@@ -134,6 +134,15 @@ def test_choice_stock_is_what_the_seller_keeps_just_in_time(seen: Any) -> None:
     assert [Shown("A", "", 7)] == seen(body, store=CHOICE)
 
 
+@pytest.mark.parametrize(("kind", "is_ours"), [("1", False), (2, False), ("3", True), (4, True), (None, True)])
+def test_choice_stock_that_lazada_keeps_itself_is_not_shown(seen: Any, kind: object, is_ours: bool) -> None:
+    stock = sku(1, fblWarehouseInventories=[warehouse("AChoice-MY-V-JIT", 7)])
+    [answer] = seen(item(stock, bizSupplement={"item_type": kind}), store=CHOICE)
+
+    assert isinstance(answer, Shown) is is_ours
+    assert is_ours or answer.outcome.kind == "blocked"
+
+
 def test_a_choice_read_names_its_country(seen: Any, scripted: Any) -> None:
     seen(item(sku(1, fblWarehouseInventories=[warehouse("AChoice-MY-V-JIT", 7)])), store=CHOICE)
 

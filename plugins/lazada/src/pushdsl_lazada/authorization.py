@@ -100,8 +100,9 @@ def _grant(body: Mapping[str, object], country: str, now: datetime) -> Grant | N
         return None
     settings = {"access_token": access, **dict(_seller(body, country))}
     if refresh_lasts == 0:
-        settings["refresh_token"] = ""  # Lazada's way to say that this access cannot be refreshed
-    elif refresh:
+        # Lazada's way to say that this access cannot be refreshed
+        return Grant({**settings, "refresh_token": ""}, _until(now, lasts), now)
+    if refresh:
         settings["refresh_token"] = refresh
     return Grant(settings, _until(now, lasts), _until(now, refresh_lasts))
 

@@ -18,6 +18,8 @@ _NO_IDS = Refused(
 )
 _SEVERAL = Refused("", "the shop has several warehouses, map each with `location` in its store", "bad_request")
 _UNREADABLE = Unknown("the stock that Lazada answered with cannot be read")
+_KEPT_BY_LAZADA = ("1", "2")
+"""Kinds of Choice items; 3 and 4 are just in time."""
 _EAST = timedelta(hours=8)
 _SECOND = timedelta(seconds=1)
 
@@ -75,7 +77,7 @@ def _shown(ref: ListingRef, item: Item, connection: Connection) -> Iterator[Show
         return
     try:
         if connection.store.choice:
-            yield _choice_stock(ref, sku, connection.now())
+            yield _choice_stock(ref, item, sku, connection.now())
         elif names := [location.name for location in connection.store.locations if location.name]:
             yield from _warehouses(ref, sku, names, connection.now())
         else:
@@ -115,8 +117,11 @@ def _warehouses(
         yield Shown(ref.store_sku, code, quantity, reserved=0 if number else reserved)
 
 
-def _choice_stock(ref: ListingRef, sku: Mapping[str, object], now: datetime) -> Shown | NotShown:
+def _choice_stock(ref: ListingRef, item: Item, sku: Mapping[str, object], now: datetime) -> Shown | NotShown:
     """What the seller keeps just in time for Choice; other platform warehouses beside it are Lazada's own."""
+    supplement = item.get("bizSupplement")
+    if isinstance(supplement, dict) and text(supplement, "item_type") in _KEPT_BY_LAZADA:
+        return NotShown(ref.store_sku, Refused("", "Lazada keeps the stock of this Choice item itself", "blocked"))
     warehouses = _rows(sku, "fblWarehouseInventories") or []
     just_in_time = [w for w in warehouses if "JIT" in text(w, "warehouseCode").upper()] or warehouses
     if not just_in_time:

@@ -158,7 +158,7 @@ class Shop:
     def item_body(self, item_id: str) -> dict[str, object]:
         skus = [self._sku_body(sku_id, sku) for sku_id, sku in self.skus.items() if sku.item_id == item_id]
         item = {"item_id": int(item_id), "status": "Active", "skus": skus, "suspendedSkus": None, "attributes": {}}
-        kind = 1 if item_id in self.kept_by_lazada else 4
+        kind = "1" if item_id in self.kept_by_lazada else "4"
         return {**item, "bizSupplement": {"item_type": kind}} if self.store.choice else item
 
     def _sku_body(self, sku_id: str, sku: Sku) -> dict[str, object]:

@@ -26,7 +26,7 @@ def expired_token() -> web.Response:
 
 
 def throttled(code: str) -> web.Response:
-    return error("ISV", code, "The request frequency exceeds the limit. this ban will last 1 seconds")
+    return error("ISV", code, "Api access frequency exceeds the limit. this ban will last 1 seconds")
 
 
 def choice_error(code: str, message: str) -> web.Response:
