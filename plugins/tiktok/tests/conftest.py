@@ -1,4 +1,4 @@
-"""A scripted TikTok: says what a test tells it to, and keeps what it was sent."""
+"""A scripted TikTok, which says what a test tells it to and keeps what it was sent, and a shop in the local one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from pushdsl.plugins import Connection, Location, Store
+from pushdsl.plugins import Connection, ListingRef, Location, Store
+from pushdsl_tiktok.platform import TikTok
+from pushdsl_tiktok.sandbox import TikTokSandbox
 from pushdsl_tiktok.settings import TikTokSettings
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 Talk = Callable[[Connection], Awaitable[object]]
+Visit = Callable[[TikTokSandbox, Connection], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,23 @@ class Reply:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
 class Scripted:
     """Answers calls in turn; one call too many fails the test."""
 
     requests: list[tuple[str, object]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    """The same calls, with all that `requests` leaves out."""
 
     def run(self, talk: Talk, replies: Sequence[Reply], locations: Sequence[str] = ()) -> object:
         return asyncio.run(self._run(talk, list(replies), locations))
@@ -43,7 +59,9 @@ class Scripted:
         expected = len(replies)
 
         async def answer(request: web.Request) -> web.Response:
-            self.requests.append((request.path, json.loads(await request.read() or b"null")))
+            body = await request.read()
+            self.requests.append((request.path, json.loads(body or b"null")))
+            self.calls.append(Call(request.method, request.path, dict(request.query), dict(request.headers), body))
             if not replies:
                 return web.Response(status=599)
             reply = replies.pop(0)
@@ -73,9 +91,13 @@ def connection(http: aiohttp.ClientSession, base_url: str, locations: Sequence[s
         {
             "app_key": "29a39d",
             "app_secret": "e59af819cc",
+            "service_id": "7172122430166336261",
             "access_token": "ROW_access-token",
+            "refresh_token": "ROW_refresh-token",
             "shop_cipher": "ROW_xyz",
             "base_url": base_url,
+            "auth_url": base_url,
+            "consent_url": base_url,
         }
     )
     return Connection(store, settings, http, lambda: NOW)
@@ -89,3 +111,28 @@ def scripted() -> Scripted:
 @pytest.fixture
 def reply() -> type[Reply]:
     return Reply
+
+
+@dataclass(frozen=True)
+class InSandbox:
+    """Runs a test in a shop of the local TikTok, on a clock that the test may move."""
+
+    def run(self, talk: Visit, store: Store, listings: Sequence[ListingRef], platform: TikTok | None = None) -> object:
+        return asyncio.run(self._run(talk, store, listings, platform or TikTok()))
+
+    async def _run(self, talk: Visit, store: Store, listings: Sequence[ListingRef], platform: TikTok) -> object:
+        sandbox = platform.sandbox()
+        assert isinstance(sandbox, TikTokSandbox)
+        sandbox.now = lambda: NOW
+        await sandbox.start()
+        try:
+            settings = platform.settings.model_validate(sandbox.open_shop(store, listings, 5))
+            async with aiohttp.ClientSession() as http:
+                return await talk(sandbox, Connection(store, settings, http, lambda: NOW))
+        finally:
+            await sandbox.stop()
+
+
+@pytest.fixture
+def in_sandbox() -> InSandbox:
+    return InSandbox()

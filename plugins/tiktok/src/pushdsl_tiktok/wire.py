@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import TypedDict, Unpack, cast
 
 import aiohttp
 from pydantic import SecretStr
@@ -53,7 +53,7 @@ async def get_tokens(
     """Not signed: app and seller are known by the secrets in the address, which therefore is in no outcome."""
     query = {"app_key": app.app_key, "app_secret": app.app_secret.get_secret_value(), **parameters}
     secrets = [query["app_secret"], secret]
-    return await _exchanged(http, "GET", app.auth_url + path, query, {}, None, secrets)
+    return await _exchanged(http, "GET", app.auth_url + path, query, {}, None, secrets, middlewares=(_once,))
 
 
 async def _of_shop(connection: Connection, method: str, path: str, body: bytes) -> Answer | Temporary | Unknown:
@@ -79,6 +79,24 @@ async def _signed(
     return await _exchanged(http, method, app.base_url + path, query, headers, body or None, [secret, token])
 
 
+class _Options(TypedDict, total=False):
+    middlewares: Sequence[aiohttp.ClientMiddlewareType]
+
+
+class _LostError(aiohttp.ClientError):
+    """A lost connection, by a name that the HTTP client does not answer with a second try."""
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """The HTTP client would send a GET again by itself, and what is sent here is good for one time."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        raise _LostError from None
+
+
 async def _exchanged(
     http: aiohttp.ClientSession,
     method: str,
@@ -87,11 +105,12 @@ async def _exchanged(
     headers: Mapping[str, str],
     body: bytes | None,
     secrets: Sequence[str],
+    **options: Unpack[_Options],
 ) -> Answer | Temporary | Unknown:
     # No error of the client is passed on: its text may hold the address, and the address a secret.
     try:
         async with http.request(
-            method, url, params=query, data=body, headers=headers, allow_redirects=False
+            method, url, params=query, data=body, headers=headers, allow_redirects=False, **options
         ) as response:
             received = await response.read()
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
