@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from pushdsl.plugins import Batch, CellPush, Confirmed, Connection, ListingRef, Location, Shown, Store
+from pushdsl.plugins import Batch, CellPush, Confirmed, Connection, ListingRef, Location, Query, Shown, Store
 from pushdsl_tiktok.platform import TikTok
 from pushdsl_tiktok.sandbox import TikTokSandbox
 from pushdsl_tiktok.settings import TikTokSettings
@@ -255,6 +255,51 @@ def test_stock_cannot_fall_below_what_a_campaign_holds() -> None:
     visit(test)
 
 
+def test_stock_cannot_fall_below_what_creators_hold_either() -> None:
+    async def test(shop: Visit) -> None:
+        shop.sandbox.show("tiktok_my", Shown("MUG-RED", "", 20, reserved=4))
+        shop.sandbox.lock_for_creator("tiktok_my", "MUG-RED", 3)
+
+        assert codes(await shop.update(sku("31", 6))) == [("31", 12052146)]
+        assert codes(await shop.update(sku("31", 7))) == []
+        _, answer = await shop.call(SEARCH, b'{"sku_ids":["31"]}')
+        distribution = answer["data"]["inventory"][0]["skus"][0]["total_available_inventory_distribution"]
+        assert distribution == {
+            "in_shop_inventory": {"quantity": 0},
+            "campaign_inventory": [{"quantity": 4, "campaign_name": "Sandbox campaign"}],
+            "creator_inventory": [{"quantity": 3, "creator_name": "Sandbox creator"}],
+        }
+
+    visit(test)
+
+
+def test_a_promotion_that_begins_holds_all_that_is_shown() -> None:
+    async def test(shop: Visit) -> None:
+        for quantity, refused in ((4, [("31", 12052393)]), (5, [])):
+            shop.sandbox.fail("promotion_begins")
+            assert codes(await shop.update(sku("31", quantity), sku("32", 1))) == refused
+        assert Shown("MUG-RED", "", 5, reserved=5) in shop.sandbox.shown("tiktok_my")
+
+    visit(test)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(12052144, "Platform warehouses cannot be edited."), (12052382, "Dilayani Tokopedia warehouse")],
+)
+def test_a_warehouse_that_the_platform_runs_is_not_the_sellers_to_change(code: int, words: str) -> None:
+    async def test(shop: Visit) -> None:
+        shop.sandbox.run_by_platform("tiktok_my", B, code)
+
+        [error] = (await shop.update(sku("31", 7, A, B), sku("32", 8, A, B)))["data"]["errors"][:1]
+        assert error["code"] == 12052990
+        [extra] = error["detail"]["extra_errors"]
+        assert (extra["warehouse_id"], extra["code"], words in extra["message"]) == (B, code, True)
+        assert {5} == set(shop.shown().values())
+
+    visit(test, A, B)
+
+
 # What can be asked
 
 
@@ -317,6 +362,22 @@ def test_warehouses_are_listed_with_the_first_as_default() -> None:
     visit(test, A, B)
 
 
+def test_a_shop_of_the_same_seller_is_reached_with_the_same_token_and_another_cipher() -> None:
+    async def test(shop: Visit) -> None:
+        other = shop.sandbox.open_shop(Store("tiktok_sg", "tiktok", "sg", region="SG"), [RED], 9)
+        search = b'{"sku_ids":["31"]}'
+        with_cipher = {"shop_cipher": str(other["shop_cipher"])}
+
+        assert (await shop.call(SEARCH, search, query={**with_cipher}))[1]["code"] == 36009004
+        shop.sandbox.give_to_seller_of("tiktok_my", "tiktok_sg")
+        _, answer = await shop.call(SEARCH, search, query={**with_cipher})
+        assert answer["data"]["inventory"][0]["skus"][0]["total_available_quantity"] == 9
+        _, answer = await shop.call("/authorization/202309/shops", method="GET", query={"shop_cipher": None})
+        assert [(s["name"], s["region"]) for s in answer["data"]["shops"]] == [("tiktok_my", "MY"), ("tiktok_sg", "SG")]
+
+    visit(test)
+
+
 def test_the_shops_of_a_token_are_asked_for_without_a_shop() -> None:
     async def test(shop: Visit) -> None:
         shops = "/authorization/202309/shops"
@@ -353,6 +414,94 @@ async def token(shop: Visit, address: str, **query: str) -> dict[str, Any]:
         return (await response.json()).get("data", {})  # type: ignore[no-any-return]
 
 
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", UPDATE, b'{"skus":[]}'),
+        ("POST", SEARCH, b'{"sku_ids":["31"]}'),
+        ("GET", "/logistics/202309/warehouses", b""),
+    ],
+)
+def test_fifty_calls_a_second_of_one_kind_are_taken(
+    monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: bytes
+) -> None:
+    """Of each shop; the loop's clock stands still until the end."""
+
+    async def test(shop: Visit) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: began)
+        told = [await shop.call(path, body, method=method) for _ in range(51)]
+        assert [status for status, _ in told] == [200] * 50 + [429]
+        assert told[50][1]["code"] == 36009002
+
+        other_path, other_method = (SEARCH, "POST") if method == "GET" else ("/logistics/202309/warehouses", "GET")
+        assert (await shop.call(other_path, method=other_method))[0] == 200
+        other = shop.sandbox.open_shop(Store("tiktok_sg", "tiktok", "sg"), [RED])
+        elsewhere = replace(shop.connection, settings=TikTokSettings.model_validate(other))
+        assert (await replace(shop, connection=elsewhere).call(path, body, method=method))[0] == 200
+        monkeypatch.setattr(loop, "time", lambda: began + 1)
+        assert (await shop.call(path, body, method=method))[0] == 200
+
+    visit(test)
+
+
+# Orders
+
+
+def test_an_order_takes_stock_and_tells_of_it_twice() -> None:
+    async def test(shop: Visit) -> None:
+        sent = shop.sandbox.sell("tiktok_my", "MUG-RED", 2, "https://push.example.test/tiktok")
+
+        assert shop.shown()["MUG-RED", ""] == 3
+        ordered, changed = (json.loads(message.body) for message in sent)
+        assert (ordered["type"], ordered["data"]["order_status"]) == (1, "AWAITING_SHIPMENT")
+        assert changed["type"] == 71
+        assert changed["data"]["quantity_snapshot_after_change"] == {
+            "total_quantity": 5,
+            "total_available_quantity": 3,
+            "total_committed_quantity": 2,
+            "in_shop_quantity": 3,
+            "campaign_locked_quantity": 0,
+            "creator_locked_quantity": 0,
+        }
+        events = [TikTok().verify_webhook(shop.settings, message) for message in sent]
+        assert [[(e.kind, e.listings) for e in found or ()] for found in events] == [
+            [("order_status", ())],
+            [("inventory_changed", (ListingRef("", "1729", "31"),))],
+        ]
+        assert len({event.id for found in events for event in found or ()}) == 2
+        again = TikTok().verify_webhook(shop.settings, sent[1])
+        assert again == events[1]
+
+    visit(test)
+
+
+def test_an_order_of_what_a_campaign_holds_takes_from_the_campaign() -> None:
+    async def test(shop: Visit) -> None:
+        shop.sandbox.show("tiktok_my", Shown("MUG-RED", "", 5, reserved=4))
+        [_, message] = shop.sandbox.sell("tiktok_my", "MUG-RED", 3, "")
+
+        assert Shown("MUG-RED", "", 2, reserved=2) in shop.sandbox.shown("tiktok_my")
+        [detail] = json.loads(message.body)["data"]["change_detail"]
+        assert (detail["in_shop_quantity_delta"], detail["campaign_locked_quantity_delta"]) == (-1, -2)
+
+    visit(test)
+
+
+def test_a_message_about_another_shop_says_nothing_to_this_one() -> None:
+    async def test(shop: Visit) -> None:
+        shop.sandbox.open_shop(Store("tiktok_sg", "tiktok", "sg"), [RED], 9)
+
+        for message in shop.sandbox.sell("tiktok_sg", "MUG-RED", 2, ""):
+            assert TikTok().verify_webhook(shop.settings, message) == ()
+
+    visit(test)
+
+
 # Faults, and the plugin in front of a shop with more warehouses than its store maps
 
 
@@ -380,6 +529,29 @@ def test_a_warehouse_that_the_store_does_not_map_keeps_its_stock() -> None:
         assert red == {A: 12, B: 0, C: 77}
 
     visit(test, A, B)
+
+
+def test_a_sku_with_a_warehouse_of_the_platform_is_blocked_and_its_stock_stays() -> None:
+    async def test(shop: Visit) -> None:
+        shop.sandbox.show("tiktok_my", Shown("MUG-RED", C, 77))
+        shop.sandbox.run_by_platform("tiktok_my", C)
+        cells = (CellPush("MUG-RED", "1729", "31", A, 12), CellPush("MUG-BLUE", "1729", "32", A, 13))
+
+        red, blue = await TikTok().push(Batch(shop.connection, cells))
+        assert (getattr(red, "code", ""), getattr(red, "kind", ""), blue) == ("12052144", "blocked", Confirmed())
+        assert (shop.shown()["MUG-RED", A], shop.shown()["MUG-RED", C], shop.shown()["MUG-BLUE", A]) == (5, 77, 13)
+
+    visit(test, A)
+
+
+def test_what_is_read_is_the_reserve_too() -> None:
+    async def test(shop: Visit) -> None:
+        shop.sandbox.show("tiktok_my", Shown("MUG-RED", "", 20, reserved=4))
+        shop.sandbox.lock_for_creator("tiktok_my", "MUG-RED", 3)
+
+        assert [Shown("MUG-RED", "", 20, reserved=7)] == list(await TikTok().read(Query(shop.connection, (RED,))))
+
+    visit(test)
 
 
 def test_one_warehouse_can_be_pushed_alone() -> None:
