@@ -132,3 +132,9 @@ def test_loading_the_platform_loads_no_http_client() -> None:
     program = "import sys, pushdsl_tiktok as t; t.pushdsl_platforms(); sys.exit('aiohttp' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_both_platforms_are_handed_over_by_one_hook() -> None:
+    from pushdsl_tiktok import pushdsl_platforms
+
+    assert [platform.name for platform in pushdsl_platforms()] == ["tiktok", "tokopedia"]
