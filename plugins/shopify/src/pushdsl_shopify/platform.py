@@ -1,0 +1,75 @@
+"""Shopify as a platform: its limits, and where each call of the contract goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from pydantic import BaseModel
+
+from pushdsl.plugins import (
+    Authorization,
+    Batch,
+    Capabilities,
+    Connection,
+    Event,
+    Failure,
+    Outcome,
+    Query,
+    ReadResult,
+    Sandbox,
+    ShopLocation,
+    Store,
+    WebhookRequest,
+)
+from pushdsl_shopify.authorization import ShopifyAuthorization
+from pushdsl_shopify.settings import ShopifySettings
+
+ROWS = 100
+"""Of one call. Shopify takes 250, but pays out its points by the second: more rows a call are no more rows a minute."""
+
+
+class Shopify:
+    """Stateless. aiohttp is imported by the first call, for `check` and `plan` need none of it."""
+
+    name = "shopify"
+    contract = (1, 0)
+    settings: type[BaseModel] = ShopifySettings
+    authorization: Authorization | None = ShopifyAuthorization()
+
+    def capabilities(self, store: Store) -> Capabilities:
+        return Capabilities(
+            max_quantity=1_000_000_000,
+            locations=True,
+            # A listing is a row for each of its locations.
+            batch_size=max(1, ROWS // max(1, len(store.locations))),
+            # A full read costs some 300 points, and the cheapest plan restores 100 a second.
+            requests_per_second=0.3,
+            unbinds_on_not_found=True,
+        )
+
+    async def push(self, batch: Batch) -> Sequence[Outcome]:
+        from pushdsl_shopify.push import push
+
+        return await push(batch)
+
+    async def read(self, query: Query) -> ReadResult:
+        from pushdsl_shopify.read import read
+
+        return await read(query)
+
+    async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
+        from pushdsl_shopify.locations import locations
+
+        return await locations(connection)
+
+    def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
+        from pushdsl_shopify.webhooks import events
+
+        return events(cast(ShopifySettings, settings), request)  # the core validates with our own model
+
+    def sandbox(self) -> Sandbox:
+        """Needs graphql-core: the extra `pushdsl-shopify[sandbox]`."""
+        from pushdsl_shopify.sandbox import ShopifySandbox
+
+        return ShopifySandbox()
