@@ -26,7 +26,7 @@ query ActiveLocations {
 
 
 def levels(locations: int) -> str:
-    """Items by their ids, each at so many locations, which are named `l0`, `l1` … in the variables and in the answer."""
+    """Items by their ids, each at so many locations: `l0`, `l1` … in the variables and in the answer."""
     return f"""\
 query Levels($items: [ID!]!{_declared(locations)}) {{
   nodes(ids: $items) {{

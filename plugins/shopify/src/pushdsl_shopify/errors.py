@@ -42,7 +42,7 @@ def user_error(code: str, message: str) -> Trouble:
 
 
 _OURS = "please report this as a fault of pushdsl-shopify"
-_NOT_STOCKED = "stock the item at the location in Shopify first: `inventoryActivate`, or the product's page in the admin"
+_NOT_STOCKED = "stock the item at the location in Shopify first: `inventoryActivate`, or its page in the admin"
 _MAP = "name the location by its Shopify id; `pushdsl locations` lists them"
 _BUNDLE = "Shopify works out the stock of a bundle from its parts: push those"
 _STALE = "the stock changed between reading and setting, by an order perhaps"

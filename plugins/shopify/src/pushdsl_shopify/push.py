@@ -180,7 +180,7 @@ def _taken(payload: Fields, sent: Sequence[Row]) -> Sequence[Outcome]:
 
 
 def _settled(row: Row, after: Mapping[tuple[str, str], object]) -> Outcome:
-    """Shopify lists what it changed, and is known to pass over rows in silence: what it does not list is not believed."""
+    """Shopify lists what it changed, and is known to pass over rows in silence: only what it lists is believed."""
     if row.pair not in after:
         return Confirmed() if row.before == row.quantity else Unknown("Shopify named neither an error nor a change")
     now = whole_number(after[row.pair])

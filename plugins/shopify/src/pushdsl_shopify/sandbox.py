@@ -142,8 +142,8 @@ class ShopifySandbox(SandboxServer):
         given = request.headers.get(TOKEN_HEADER, "")
         if shop is None:
             return web.json_response({"errors": "Not Found"}, status=404)
-        tokens = shop.tokens
-        if not given or given != tokens.access or tokens.access_until is not None and tokens.access_until <= self.now():
+        tokens, now = shop.tokens, self.now()
+        if not given or given != tokens.access or (tokens.access_until is not None and tokens.access_until <= now):
             return web.json_response({"errors": _UNKNOWN_TOKEN}, status=401)
         tokens.before = ""
         return shop
@@ -184,7 +184,7 @@ class ShopifySandbox(SandboxServer):
 
     async def _worked(self, request: web.Request, shop: Shop, asked: Asked, fault: Fault | None) -> web.Response:
         bucket = self._buckets[shop.domain]
-        if fault == "throttle" or fault is None and not bucket.take(asked.points):
+        if fault == "throttle" or (fault is None and not bucket.take(asked.points)):
             answer = dict(failed("Throttled", "THROTTLED"))
             return _reply(_with_cost(answer, asked, bucket, None), asked.version, self.throttle_status)
         failure = self.failure(request, fault)
@@ -291,10 +291,11 @@ class ShopifySandbox(SandboxServer):
         """The token that brought the present ones is good until one of them is used."""
         tokens, now = shop.tokens, self.now()
         is_good = tokens.refresh_until is not None and now < tokens.refresh_until
-        if not given.get("refresh_token") or given["refresh_token"] not in (tokens.refresh, tokens.before) or not is_good:
+        used = str(given.get("refresh_token", ""))
+        if not used or used not in (tokens.refresh, tokens.before) or not is_good:
             return _refusal("invalid_request", "This request requires an active refresh_token", 401)
         self.refreshes += 1
-        shop.tokens = replace(self._new_tokens(expiring=True), before=str(given["refresh_token"]))
+        shop.tokens = replace(self._new_tokens(expiring=True), before=used)
         return self._granted(shop)
 
     def _for_credentials(self, shop: Shop) -> web.Response:

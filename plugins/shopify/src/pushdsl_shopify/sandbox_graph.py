@@ -26,10 +26,11 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from pushdsl_shopify.sandbox_cost import QUERY_POINTS_MAX, cost
-from pushdsl_shopify.sandbox_shop import Place, Shop, Variant, error
 from pushdsl_shopify.sandbox_schema import schema
+from pushdsl_shopify.sandbox_shop import Place, Shop, Variant, error
 from pushdsl_shopify.wire import Fields
 
+_Info = GraphQLResolveInfo[Any]
 INPUT_MAX = 250
 STOCK = ("nodes", "node", "inventoryItem", "inventoryLevel", "productVariants")
 """Queries for stock; those for locations and the shop are none."""
@@ -104,35 +105,35 @@ class _Root:
 
     # Queries
 
-    def shop(self, info: GraphQLResolveInfo) -> Fields:
+    def shop(self, info: _Info) -> Fields:
         handle = self._shop.domain.partition(".")[0]
         return _node("Shop", 1, name=handle, myshopifyDomain=self._shop.domain)
 
-    def node(self, info: GraphQLResolveInfo, id: str) -> Fields | None:  # noqa: A002  # Shopify's name for it
+    def node(self, info: _Info, id: str) -> Fields | None:  # Shopify's name for it
         return self._found(id)
 
-    def nodes(self, info: GraphQLResolveInfo, ids: Sequence[str]) -> list[Fields | None]:
+    def nodes(self, info: _Info, ids: Sequence[str]) -> list[Fields | None]:
         _few_enough(ids)
         return [self._found(address) for address in ids]
 
-    def location(self, info: GraphQLResolveInfo, id: str | None = None) -> Fields | None:  # noqa: A002
+    def location(self, info: _Info, id: str | None = None) -> Fields | None:
         place = self._shop.place(id) if id else next(iter(self._shop.places.values()))
         return self._place(place) if place is not None else None
 
-    def locations(self, info: GraphQLResolveInfo, includeInactive: bool = False, **page: Any) -> Fields:  # noqa: N803
+    def locations(self, info: _Info, includeInactive: bool = False, **page: Any) -> Fields:
         page.pop("includeLegacy", None)
         places = [place for place in self._shop.places.values() if place.is_active or includeInactive]
         return _page([self._place(place) for place in places], **page)
 
-    def inventoryItem(self, info: GraphQLResolveInfo, id: str) -> Fields | None:  # noqa: A002, N802
+    def inventoryItem(self, info: _Info, id: str) -> Fields | None:
         return self._found(id)
 
-    def inventoryLevel(self, info: GraphQLResolveInfo, id: str) -> Fields | None:  # noqa: A002, N802
+    def inventoryLevel(self, info: _Info, id: str) -> Fields | None:
         place, _, item = id.removeprefix("gid://shopify/InventoryLevel/").partition("?inventory_item_id=")
         variant = self._shop.item(f"gid://shopify/InventoryItem/{item}")
         return self._level(variant, int(place)) if variant is not None and place.isdecimal() else None
 
-    def productVariants(self, info: GraphQLResolveInfo, query: str | None = None, **page: Any) -> Fields:  # noqa: N802
+    def productVariants(self, info: _Info, query: str | None = None, **page: Any) -> Fields:
         """Of the search only `sku:` is known."""
         wanted = (query or "").removeprefix("sku:").strip("'\"")
         found = [variant for variant in self._shop.variants if not wanted or variant.sku == wanted]
@@ -140,7 +141,7 @@ class _Root:
 
     # The mutation
 
-    def inventorySetQuantities(self, info: GraphQLResolveInfo, input: Any) -> Fields:  # noqa: A002, N802
+    def inventorySetQuantities(self, info: _Info, input: Any) -> Fields:
         """Checks come in the order in which Shopify was seen to make them."""
         asked = {**input, "quantities": [dict(row) for row in input["quantities"]]}
         if "write_inventory" not in self._shop.scopes:
@@ -156,7 +157,7 @@ class _Root:
             raise GraphQLError(message, extensions={"code": "INVALID_FIELD_ARGUMENTS"})
         return self._payload(self._once(key, asked))
 
-    def _key(self, info: GraphQLResolveInfo) -> str | None:
+    def _key(self, info: _Info) -> str | None:
         directive = info.schema.get_directive("idempotent")
         given = get_directive_values(directive, info.field_nodes[0], info.variable_values) if directive else None
         return given["key"] if given else None
@@ -179,7 +180,7 @@ class _Root:
         return {**payload, "inventoryAdjustmentGroup": self._group(group) if isinstance(group, dict) else None}
 
     def _group(self, group: Fields) -> Fields:
-        def changes(info: GraphQLResolveInfo, quantityNames: Sequence[str] | None = None, **only: Any) -> Any:  # noqa: N803
+        def changes(info: _Info, quantityNames: Sequence[str] | None = None, **only: Any) -> Any:
             done: Any = group["changes"]
             return [self._change(change) for change in done if not quantityNames or change["name"] in quantityNames]
 
@@ -233,11 +234,11 @@ class _Root:
         )
 
     def _item(self, variant: Variant) -> Fields:
-        def at(info: GraphQLResolveInfo, locationId: str, includeInactive: bool = False) -> Fields | None:  # noqa: N803
+        def at(info: _Info, locationId: str, includeInactive: bool = False) -> Fields | None:
             place = self._shop.place(locationId)
             return self._level(variant, place.number) if place is not None else None
 
-        def levels(info: GraphQLResolveInfo, includeInactive: bool = False, **page: Any) -> Fields:  # noqa: N803
+        def levels(info: _Info, includeInactive: bool = False, **page: Any) -> Fields:
             return _page([self._level(variant, number) for number in variant.levels], **page)
 
         return _node(
@@ -256,7 +257,7 @@ class _Root:
         known = {**parts, "on_hand": sum(parts.values()), "incoming": 0}
         address = f"gid://shopify/InventoryLevel/{number}?inventory_item_id={variant.item_id}"
 
-        def quantities(info: GraphQLResolveInfo, names: Sequence[str]) -> list[Fields]:
+        def quantities(info: _Info, names: Sequence[str]) -> list[Fields]:
             return [
                 {"id": f"{address}&name={name}", "name": name, "quantity": known[name], "updatedAt": None}
                 for name in names

@@ -54,7 +54,9 @@ class Rest:
         fault = self._server.fault_of(writes=False)
         if (failed := self._failed(request, fault)) is not None:
             return failed
-        items, places = (set(request.query.get(f"{name}_ids", "").split(",")) - {""} for name in ("inventory_item", "location"))
+        items, places = (
+            set(request.query.get(f"{name}_ids", "").split(",")) - {""} for name in ("inventory_item", "location")
+        )
         if not items and not places:
             message = "location_ids or inventory_item_ids must be given"
             return web.json_response({"errors": {"base": [message]}}, status=422)
@@ -85,7 +87,9 @@ class Rest:
 
     def _worked(self, shop: Shop, body: Fields) -> web.Response:
         """Stocks the item at the location where it is not yet."""
-        item, place, available = (whole_number(body.get(name)) for name in ("inventory_item_id", "location_id", "available"))
+        item, place, available = (
+            whole_number(body.get(name)) for name in ("inventory_item_id", "location_id", "available")
+        )
         variant = next((variant for variant in shop.variants if variant.item_id == item), None)
         if variant is None or place not in shop.places:
             return web.json_response({"errors": "Not Found"}, status=404)

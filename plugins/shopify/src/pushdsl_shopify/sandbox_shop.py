@@ -15,10 +15,10 @@ QUANTITY_MAX = 1_000_000_000
 NAMES = ("available", "committed", "damaged", "quality_control", "reserved", "safety_stock")
 """The parts of what is on hand. `incoming` is not there yet."""
 REASONS = (
-    "correction cycle_count_available damaged movement_canceled movement_created movement_received movement_updated"
-    " other promotion quality_control received reservation_created reservation_deleted reservation_updated restock"
-    " safety_stock shrinkage"
-).split()
+    "correction", "cycle_count_available", "damaged", "movement_canceled", "movement_created", "movement_received",
+    "movement_updated", "other", "promotion", "quality_control", "received", "reservation_created",
+    "reservation_deleted", "reservation_updated", "restock", "safety_stock", "shrinkage",
+)  # fmt: skip
 
 _ONLY_LOCATION = 24_826_418
 
@@ -196,7 +196,8 @@ class Shop:
 
     def _set(self, name: str, row: Fields) -> Iterator[Fields]:
         variant, place = self.item(str(row["inventoryItemId"])), self.place(str(row["locationId"]))
-        assert variant is not None and place is not None, "checked before"
+        assert variant is not None, "checked before"
+        assert place is not None, "checked before"
         if not variant.tracked:
             return
         level = variant.levels.setdefault(place.number, dict.fromkeys(NAMES, 0))

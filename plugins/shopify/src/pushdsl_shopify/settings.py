@@ -49,7 +49,7 @@ Secret = Annotated[SecretStr, AfterValidator(_sendable)]
 
 
 class ShopifyApp(BaseModel):
-    """An app and the shop that it asks to be let into. Shopify has consent, tokens and all else at the shop's address."""
+    """An app and the shop that it asks to be let into: consent, tokens and all else are at the shop's address."""
 
     # A wrong secret must not be printed back by the error that rejects it.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -29,7 +29,9 @@ NOT_STOCKED = Refused(
     " (stock it there in Shopify first: `inventoryActivate`, or the product's page in the admin)",
     "bad_request",
 )
-_NO_LOCATION = Refused("", "a location is the number of a Shopify location; `pushdsl locations` lists them", "bad_request")
+_NO_LOCATION = Refused(
+    "", "a location is the number of a Shopify location; `pushdsl locations` lists them", "bad_request"
+)
 _SEVERAL = Refused(
     "",
     "the shop has several locations that fulfil online orders: map each with `location` in its store;"
@@ -61,7 +63,7 @@ async def places(connection: Connection, names: Sequence[str]) -> Mapping[str, s
     found: dict[str, str | Refused] = {name: gid("Location", name) or _NO_LOCATION for name in names if name}
     if "" in names:
         only = await _only_location(connection)
-        if not isinstance(only, str | Refused) or isinstance(only, Refused) and only.whole_call:
+        if not isinstance(only, str | Refused) or (isinstance(only, Refused) and only.whole_call):
             return only
         found[""] = only
     return found

@@ -48,7 +48,7 @@ async def exchange(
 def _is_signed(app: ShopifyApp, answer: Mapping[str, str]) -> bool:
     given = answer.get("hmac", "").lower().encode(errors="replace")
     expected = callback_signatures(app.client_secret.get_secret_value(), answer)
-    return any([hmac.compare_digest(signature.encode(), given) for signature in expected])
+    return any(hmac.compare_digest(signature.encode(), given) for signature in expected)
 
 
 async def refresh(connection: Connection) -> Grant | Failure:
@@ -97,7 +97,7 @@ def _refused(status: int, body: Fields, retry_after: float | None, *, reuses: bo
 def _grant(given: Fields, at: datetime) -> Grant | Unknown:
     """Without an end the token does not run out, and an earlier refresh token is of no use any more."""
     access, renewed = text(given, "access_token"), text(given, "refresh_token")
-    if not is_sendable(access) or renewed and not is_sendable(renewed):
+    if not is_sendable(access) or (renewed and not is_sendable(renewed)):
         return _UNREADABLE
     return Grant(
         {"access_token": access, "refresh_token": renewed},
