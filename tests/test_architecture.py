@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("src/pushdsl", *(f"plugins/{name}/src/pushdsl_{name}" for name in ("shopee", "lazada", "tiktok")))
+PLUGINS = ("shopee", "lazada", "tiktok", "woocommerce")
+PACKAGES = ("src/pushdsl", *(f"plugins/{name}/src/pushdsl_{name}" for name in PLUGINS))
 
 
 LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"

@@ -100,7 +100,7 @@ def test_what_is_made_up_cannot_be_published_by_mistake(written: Path) -> None:
 def test_no_template_is_left_out() -> None:
     templates = Path(__file__).parents[1] / "src" / "pushdsl" / "templates" / "new_plugin"
 
-    assert len(distribution(NAME)) == len(list(templates.rglob("*.j2")))
+    assert len(distribution(NAME, "Acme")) == len(list(templates.rglob("*.j2")))
 
 
 @pytest.mark.parametrize("name", ["Acme", "acme shop", "1st", "acme__my", "../acme", "é", "class", LONGEST + "2", ""])
@@ -131,6 +131,22 @@ def test_a_known_package_that_is_not_installed_is_named(
 
     assert main(["new-plugin", "pgmall"]) == 0
     assert "look for `pushdsl-pgmall` first" in capsys.readouterr().err
+
+
+def test_classes_are_named_as_the_platform_writes_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+
+    assert main(["new-plugin", NAME, "--title", "ACMEShop", "--folder", str(folder)]) == 0
+    assert "class ACMEShopPlatform:" in (folder / "src" / "pushdsl_acme" / "platform.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("title", ["acme", "Acme Shop", "A" * 21, ""])
+def test_a_title_that_no_class_can_have_is_refused(
+    title: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new-plugin", NAME, "--title", title, "--folder", str(tmp_path / "new")]) == 1
+    assert f"`{title}` cannot name the platform's classes" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

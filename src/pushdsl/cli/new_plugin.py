@@ -43,6 +43,7 @@ _FILES = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the platform's name in rules, as in `store acme_my on acme`")
+    parser.add_argument("--title", metavar="NAME", help="how the platform writes itself, as in WooCommerce")
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="where (default: pushdsl-NAME)")
 
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise PushdslError(f"`{folder}` exists already", "name a folder that does not exist yet with `--folder`")
     if name in known_platforms:
         print(f"note: look for `{known_platforms[name]}` first, it may be there to install", file=sys.stderr)
-    texts = distribution(name)
+    texts = distribution(name, _title(name) if args.title is None else _checked_title(args.title))
     try:
         _write(folder, texts)
     except OSError as error:
@@ -66,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def distribution(name: str) -> dict[str, str]:
-    """Every file of the new distribution, by its path inside."""
+def distribution(name: str, title: str) -> dict[str, str]:
+    """Every file of the new distribution, by its path inside; its classes are named after `title`."""
     from jinja2 import Environment, StrictUndefined
 
     templates = resources.files("pushdsl") / "templates" / "new_plugin"
@@ -76,7 +77,7 @@ def distribution(name: str) -> dict[str, str]:
         "name": name,
         "module": f"pushdsl_{name}",
         "distribution": _distribution(name),
-        "title": "".join(part.capitalize() for part in name.split("_")),
+        "title": title,
         "host": f"{name.replace('_', '-')}.example",
         "pushdsl_version": __version__,
     }
@@ -90,6 +91,10 @@ def _distribution(name: str) -> str:
     return f"pushdsl-{name.replace('_', '-')}"
 
 
+def _title(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
 def _checked(name: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or iskeyword(name) or len(name) > _NAME_LENGTH_MAX:
         raise PushdslError(
@@ -99,6 +104,15 @@ def _checked(name: str) -> str:
     if name in InstalledPlatforms().names:
         raise PushdslError(f"a platform `{name}` is installed already", "choose another name, or change that plugin")
     return name
+
+
+def _checked_title(title: str) -> str:
+    if not re.fullmatch("[A-Z][A-Za-z0-9]*", title) or len(title) > _NAME_LENGTH_MAX:
+        raise PushdslError(
+            f"`{title}` cannot name the platform's classes",
+            f"use letters and digits, at most {_NAME_LENGTH_MAX}, with a capital first, as in `--title WooCommerce`",
+        )
+    return title
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:
