@@ -11,9 +11,8 @@ KINDS: Mapping[str, RefusedKind] = {
     "woocommerce_rest_product_variation_invalid_id": "not_found",
     "woocommerce_rest_invalid_product_id": "bad_request",  # a variation that was given as a product
     "woocommerce_rest_authentication_missing_parameter": "bad_request",
-    "woocommerce_rest_request_entity_too_large": "bad_request",
-    "rest_no_route": "bad_request",
 }
+"""By code; any other goes by its status, and is a bad request where that says nothing."""
 STATUSES: Mapping[int, RefusedKind] = {403: "blocked", 423: "locked"}
 
 

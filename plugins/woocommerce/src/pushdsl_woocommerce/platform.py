@@ -13,7 +13,6 @@ from pushdsl.plugins import (
     Capabilities,
     Connection,
     Event,
-    Failure,
     Outcome,
     Query,
     ReadResult,
@@ -48,7 +47,7 @@ class WooCommercePlatform:
 
         return await read(query)
 
-    async def locations(self, connection: Connection) -> Sequence[ShopLocation] | Failure:
+    async def locations(self, connection: Connection) -> Sequence[ShopLocation]:
         return []  # one stock for each product
 
     def verify_webhook(self, settings: BaseModel, request: WebhookRequest) -> Sequence[Event] | None:
