@@ -24,6 +24,7 @@ class Can:
     preorder: bool = False
     locations: bool = False
     max_quantity: int = 999_999
+    preorder_days: tuple[int, int] | None = None
 
 
 class FakePlatforms:
@@ -49,7 +50,7 @@ class FakePlatforms:
         return {
             "shopee": Can(preorder=True, locations=True),
             "tiktok": Can(locations=True),
-            "simulated": Can(True, True),
+            "simulated": Can(True, True, preorder_days=(7, 30)),
         }.get(store.platform, Can())
 
 
@@ -312,7 +313,7 @@ def test_checking_loads_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "rules.push").write_text(f"push edition 1\n{WHOLE}", "utf-8")
     program = (
         "import sys\nfrom pathlib import Path\nfrom pushdsl.checker import diagnose\nfrom pushdsl.loader import load\n"
-        "class Can:\n  preorder = locations = True\n"
+        "class Can:\n  preorder = locations = True\n  preorder_days = None\n"
         "class Platforms:\n  names = ('shopee', 'tiktok', 'lazada')\n  packages = {}\n"
         "  def capabilities(self, store): return Can\n"
         "assert diagnose(load([Path('rules.push')]), Platforms())[0]\n"

@@ -243,7 +243,7 @@ def test_an_unchanged_cell_is_recorded_as_skipped_once_with_a_count(
 
 @pytest.mark.parametrize(
     ("platform", "said"),
-    [("shopify", "pushdsl-shopify"), ("shopie", "shopee"), ("tokopedia", "pushdsl-tiktok")],
+    [("blibli", "pushdsl-blibli"), ("shopie", "shopee"), ("tiki", "pushdsl-tiki")],
 )
 def test_a_platform_that_is_not_installed_is_named_with_what_to_do(
     project: Path, platform: str, said: str, capsys: pytest.CaptureFixture[str]

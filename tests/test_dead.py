@@ -66,7 +66,7 @@ class Platforms:
     packages: Mapping[str, str] = {}
 
     def capabilities(self, store: object) -> SimpleNamespace:
-        return SimpleNamespace(preorder=True, locations=True, max_quantity=MAXIMUM)
+        return SimpleNamespace(preorder=True, preorder_days=None, locations=True, max_quantity=MAXIMUM)
 
 
 # ---- rules of small numbers, which often meet ---------------------------------------------------------

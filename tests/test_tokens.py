@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
+from aiohttp import web
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from pushdsl.calling import Caller, Reach
@@ -301,3 +303,33 @@ def test_requests_wait_at_the_gate_while_the_platform_asked_for_quiet() -> None:
         await waiting
 
     asyncio.run(go())
+
+
+def test_a_request_whose_connection_is_lost_is_sent_once() -> None:
+    """aiohttp by itself sends a GET again on a connection that it kept, and would spend a token twice."""
+    arrived: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        arrived.append(request.path)
+        if request.path == "/lost" and request.transport is not None:
+            request.transport.abort()
+        return web.Response()
+
+    async def go() -> None:
+        app = web.Application()
+        app.add_routes([web.get("/{path:.*}", answer)])
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        shop = Marketplace()
+        async with calling(shop, keeper_of(shop, None), Clock()) as caller:
+            async with caller.http.get(f"{base}/kept"):
+                pass
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await caller.http.get(f"{base}/lost")
+        await runner.cleanup()
+
+    asyncio.run(go())
+    assert arrived == ["/kept", "/lost"]

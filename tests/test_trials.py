@@ -162,7 +162,9 @@ class Platforms:
     packages: Mapping[str, str] = {}
 
     def capabilities(self, store: object) -> SimpleNamespace:
-        return SimpleNamespace(preorder=True, locations=True, increase_only=False, max_quantity=10**9)
+        return SimpleNamespace(
+            preorder=True, preorder_days=None, locations=True, increase_only=False, max_quantity=10**9
+        )
 
 
 percentages = st.sampled_from(["100%", "50%", "0%", "12.5%", "33.3333%", "150%"])

@@ -15,13 +15,11 @@ from pushdsl.grammar import nodes as n
 from pushdsl.model import PPM, QUANTITY_MAX
 from pushdsl.rules import CheckedRule
 from pushdsl.ruling import Ruling, Surroundings, percent
+from pushdsl.shops import ASKED_FROM
 from pushdsl.source import Span
 
 ENDLESS = 10**18
 """More than any step can come to."""
-
-ASKED_FROM = 100_000
-"""A cap below this is below what marketplaces show at most, and to ask a platform it must be loaded first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ CODES: dict[str, str] = {
     "PUSH324": "a slow lane above the cap",
     "PUSH325": "a rule that shows 0 whatever the stock",
     "PUSH326": "a rule that never has a listing",
+    "PUSH327": "more than a store shows",
+    "PUSH328": "`ship in` outside what a store allows",
     "PUSH600": "the same fact twice in a test",
     "PUSH601": "the same expected twice in a test",
     "PUSH602": "a location that the store does not have",

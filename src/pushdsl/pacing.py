@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import aiohttp
 from aiolimiter import AsyncLimiter
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ ANSWER_SECONDS = 30.0
 """How long a store may take to begin its answer, and to go on with it."""
 
 
+HEADROOM = 0.9
+"""The part of a rate that is used: requests that left evenly arrive in bunches, and are counted where they arrive."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Time as the pusher sees it; tests put in their own."""
@@ -30,13 +35,17 @@ class Pace:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
+class LostConnectionError(aiohttp.ClientConnectionError):
+    """The connection ended before the answer. Its text holds no address, and so no secret."""
+
+
 class Gate:
     """Lets requests through evenly, and none while the platform asked for quiet."""
 
     def __init__(self, per_second: float) -> None:
         # a bucket that is full at first would let through twice the rate in the first second
         burst = max(1.0, per_second // 20)
-        self._limiter = AsyncLimiter(burst, burst / per_second)
+        self._limiter = AsyncLimiter(burst, burst / (per_second * HEADROOM))
         self._open = asyncio.Event()
         self._open.set()
         self._closers = 0
@@ -60,10 +69,19 @@ class Gate:
                 self._open.set()
 
     async def middleware(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-        """For an HTTP session: every request waits at the gate, and its time begins when it is through."""
+        """For an HTTP session: every request waits at the gate, its time begins when it is through, and it goes once.
+
+        aiohttp by itself sends a GET or PUT again when the connection was lost; a token that is good for one time
+        would then be spent. So a lost connection goes by another name; one that was never made keeps its own.
+        """
         await self.passed()
         async with asyncio.timeout(ANSWER_SECONDS):
-            return await handler(request)
+            try:
+                return await handler(request)
+            except aiohttp.ClientConnectorError:
+                raise
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                raise LostConnectionError(type(error).__name__) from None
 
 
 class Gates:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any, overload
 
@@ -31,6 +32,7 @@ from pushdsl.model import (
     PlanProblem,
 )  # fmt: skip
 from pushdsl.rules import CheckedRule, CheckedRules
+from pushdsl.source import Span
 from pushdsl.why import (
     ABOVE_MAXIMUM,
     BIT,
@@ -386,6 +388,7 @@ def _problems(
         store = facts.stores[int(facts.listings.store[row])]
         yield PlanProblem(code, message, store, facts.listings.store_sku[row])
     yield from _about_days(facts, cells, results)
+    yield from _about_what_stores_cannot(rules, cells, results)
     yield from _about_locations(rules, facts)
 
 
@@ -425,6 +428,30 @@ def _about_days(facts: Facts, cells: Cells, results: _Results) -> Iterator[PlanP
         store = facts.stores[int(facts.listings.store[listing])]
         message = "in pre-order without days to ship: no range is known for this listing"
         yield PlanProblem("PUSH504", message, store, facts.listings.store_sku[listing])
+
+
+def _about_what_stores_cannot(rules: CheckedRules, cells: Cells, results: _Results) -> Iterator[PlanProblem]:
+    """What a rule wants and a store cannot: once for each rule and store, with the line that wants it."""
+    cut = (results.action != BLOCKED) & (results.effects & (BIT["platform"] | BIT["unlimited"]) == BIT["platform"])
+    cut_at = np.bincount(cells.setting[cut], minlength=len(cells.settings)).tolist()
+    all_at = np.bincount(cells.setting[cells.setting != ABSENT], minlength=len(cells.settings)).tolist()
+    for setting, cut_here, all_here in zip(cells.settings, cut_at, all_at, strict=True):
+        rule, store = rules.rules[setting.rule], setting.store.name
+        if cut_here:
+            wants = f"rule `{rule.name}` ({_line(rule.span)}) wants more than it shows"
+            yield PlanProblem("PUSH511", f"{wants}: {_counted(cut_here)} of `{store}` cut to the maximum", store)
+        if all_here and rule.preorder is not None and not setting.limits.preorder:
+            wants = f"rule `{rule.name}` ({_line(rule.spans['preorder'])}) wants pre-order"
+            yield PlanProblem("PUSH512", f"{wants}, which `{store}` cannot: {_counted(all_here)} without it", store)
+
+
+def _line(span: Span) -> str:
+    # the file alone: the same rules give the same plan, whatever the folder that they are read from
+    return f"{PurePath(span.source.name).name}:{span.line}"
+
+
+def _counted(cells: int) -> str:
+    return "1 cell" if cells == 1 else f"{cells} cells"
 
 
 def _about_locations(rules: CheckedRules, facts: Facts) -> Iterator[PlanProblem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from pushdsl.model import PPM, WAREHOUSES_MAX
 from pushdsl.names import Names, once
 from pushdsl.rules import CheckedPreorder, CheckedRule, SkuSet
 from pushdsl.selectors import Selectors
-from pushdsl.shops import Shops
+from pushdsl.shops import ASKED_FROM, Shops
 from pushdsl.source import Span
 from pushdsl.statements import WORDS, Statements
 from pushdsl.windows import window
@@ -63,6 +63,7 @@ def rule_on(node: n.Rule, around: Surroundings) -> Ruling:
     _check_exactly(ruling, around.findings)
     _check_feeding(ruling, around)
     _check_bounds(ruling, around.findings)
+    _check_maximum(ruling, around)
     _check_promised(ruling, around)
     _check_locations(ruling, around)
     return ruling
@@ -314,6 +315,19 @@ def _check_preorder(ruling: Ruling, around: Surroundings) -> None:
         elif cannot:
             help = "there the quantity stays what the stock gives, without pre-order"
             findings.lint("PUSH306", f"{listed(cannot)} cannot pre-order", span, help)
+        if numbers is not None and numbers.ship_in_days is not None:
+            _check_days(numbers.ship_in_days, parts[n.ShipIn].span, rule.stores, around)
+
+
+def _check_days(days: int, span: Span, stores: Sequence[str], around: Surroundings) -> None:
+    """A range of the platform that holds for all listings; one of a listing is known only from the facts."""
+    ranges = {store: found for store in stores if (found := around.shops.days_to_ship(store)) is not None}
+    outside = [store for store, (fewest, most) in ranges.items() if not fewest <= days <= most]
+    if outside:
+        fewest, most = ranges[outside[0]]
+        message = f"`{outside[0]}` ships in {fewest} to {most} days, not in {days}"
+        help = f"{most} days are sent there, unless the listing has a range of its own"
+        around.findings.lint("PUSH328", message, span, help)
 
 
 def _check_choice(ruling: Ruling, around: Surroundings) -> None:
@@ -385,6 +399,21 @@ def _check_feeding(ruling: Ruling, around: Surroundings) -> None:
     elif unfed:
         help = "the rule sends nothing there: take from a warehouse that feeds it, or take it out of `to`"
         around.findings.lint("PUSH307", f"no warehouse of `take` feeds {listed(unfed)}", take.span, help)
+
+
+def _check_maximum(ruling: Ruling, around: Surroundings) -> None:
+    """A number that some store of the rule cannot show: there it is cut."""
+    rule = ruling.rule
+    for words, number in (("push exactly", rule.exactly), ("at least", rule.at_least)):
+        if number is None or number < ASKED_FROM:
+            continue
+        maxima = ((store, around.shops.maximum(store)) for store in rule.stores)
+        less = [(store, most) for store, most in maxima if most is not None and most < number]
+        if less:
+            message = f"{listed([store for store, _ in less])} cannot show {number} of a listing"
+            each = ", ".join(f"`{store}` {most}" for store, most in less)
+            help = f"the most that is shown: {each}"
+            around.findings.lint("PUSH327", message, rule.spans[words], help)
 
 
 def _check_bounds(ruling: Ruling, findings: Findings) -> None:

@@ -14,6 +14,9 @@ from pushdsl.model import Location, Store
 from pushdsl.names import Names, is_choice
 from pushdsl.statements import Statements
 
+ASKED_FROM = 100_000
+"""A number below this is below what marketplaces show at most, and to ask a platform it must be loaded first."""
+
 
 class Capabilities(Protocol):
     """What the checker asks of a platform's capabilities."""
@@ -24,6 +27,8 @@ class Capabilities(Protocol):
     def locations(self) -> bool: ...
     @property
     def max_quantity(self) -> int: ...
+    @property
+    def preorder_days(self) -> tuple[int, int] | None: ...
 
 
 class Platforms(Protocol):
@@ -92,6 +97,11 @@ class Shops:
         """The most that the store shows of any listing; None where its platform cannot be asked."""
         capabilities = self._capabilities(store)
         return None if capabilities is None else capabilities.max_quantity
+
+    def days_to_ship(self, store: str) -> tuple[int, int] | None:
+        """Fewest and most in pre-order; None where it has none, or none for all listings, or cannot be asked."""
+        capabilities = self._capabilities(store)
+        return None if capabilities is None or not capabilities.preorder else capabilities.preorder_days
 
     # ---- helpers
 

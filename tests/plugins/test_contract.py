@@ -261,7 +261,7 @@ BROKEN: list[tuple[str, SimulatedPlatform]] = [
     ("a_failed_call_is_told_for_every_cell_and_not_tried_again", said_of_all(Temporary, Unknown("throttled"))),
     ("a_call_that_failed_before_the_work_left_all_as_it_was", Pushing(tries_again)),
     ("a_lost_answer_is_unknown_though_the_work_was_done", said_of_all(Unknown, Temporary("closed"))),
-    ("an_expired_token_asks_for_a_refresh", said_of_all(Unauthorized, Unauthorized("reauthorize", ""))),
+    ("an_expired_token_asks_for_a_refresh", said_of_all(Unauthorized, Temporary("expired"))),
     ("a_platform_that_cannot_be_reached_raises_nothing", said_of_all(Temporary, Refused("", "", "blocked"))),
     ("a_read_that_fails_says_so_of_every_listing", Reading(lambda a: None if isinstance(a, NotShown) else a)),
     ("a_wrong_secret_is_never_confirmed", Pushing(needs_no_secret)),

@@ -124,7 +124,7 @@ def test_the_limits_of_a_store_are_the_same_in_every_region(platform: TikTok, re
         limits.counts_reserved,
         limits.increase_only,
         limits.unbinds_on_not_found,
-    ) == (False, True, False, True)
+    ) == (False, False, False, True)
     assert (limits.requests_scope, limits.requests_per_second < 50) == ("store", True)
 
 

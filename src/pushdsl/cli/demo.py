@@ -19,6 +19,7 @@ from pushdsl.cycle import Inputs, Project, open_project
 from pushdsl.errors import PushdslError
 from pushdsl.model import Plan, Store
 from pushdsl.plugins.manager import InstalledPlatforms
+from pushdsl.plugins.sandbox import SandboxServer
 from pushdsl.report.plans import plan_lines
 from pushdsl.report.terminal import print_lines
 from pushdsl.store import open_existing
@@ -97,6 +98,9 @@ def _introduction(folder: Path, inputs: Inputs) -> Iterator[str]:
 def _reaching(project: Project, shops: LocalShops, accounts: dict[str, dict[str, object]]) -> Project:
     """The project with its stores at the local shops, which bear more calls a second than a real one."""
     print("local stores: " + ", ".join(f"{name} at {address}" for name, address in shops.addresses.items()))
+    for sandbox in shops.sandboxes.values():
+        if isinstance(sandbox, SandboxServer):
+            sandbox.bear_any_rate()
     faster = {account: {"requests_per_second": 2000.0} for account in accounts}
     settings = replace(project.settings, accounts=accounts, capabilities=faster)
     return replace(project, settings=settings, platforms=InstalledPlatforms(faster))

@@ -39,8 +39,8 @@ class TikTok:
         return Capabilities(
             # What live shops answer with; some pages of the documentation still say 99,999.
             max_quantity=999_999,
-            # A SKU's available pieces are those in the shop and those locked for campaigns and creators.
-            counts_reserved=True,
+            # Whether campaigns' pieces are in the pushed number is not documented; without them nothing is oversold.
+            counts_reserved=False,
             # Neither an ordinary SKU can become a pre-order one by the API, nor the other way round (README).
             preorder=False,
             locations=True,
