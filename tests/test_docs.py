@@ -33,7 +33,8 @@ from pushdsl.trials import Trial, run
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 ERROR_PAGES = sorted((ROOT / "docs" / "errors").glob("PUSH*.md"))
-PLAN_PAGES = [page for page in ERROR_PAGES if page.name.startswith("PUSH5")]
+PLAN_PAGES = [page for page in ERROR_PAGES if page.name.startswith("PUSH5") and page.stem != "PUSH513"]
+"""All but the one that comes from the record of what stores answered: tests/test_unbinding.py."""
 AT = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 

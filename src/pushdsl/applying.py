@@ -73,7 +73,8 @@ def apply(
         _adopt(record, inputs.facts, sending, pace.now())
         ids = record.begin(sending, reason=why, at=pace.now())
         work = _work(inputs, reaching, sending, ids)
-        with Recorder(record, pace, on_progress) as recorder:
+        unbinding = {name for name, one in reaching.items() if one.capabilities.unbinds_on_not_found}
+        with Recorder(record, pace, on_progress, unbinding) as recorder:
             asyncio.run(_push_all(work, recorder, pace))
         record.prune(pace.now())
     return recorder.summary()

@@ -129,6 +129,8 @@ class Facts:
     bundles: Mapping[int, Bundle]
     sha256: str
     sku_index: Mapping[str, int] = field(repr=False, default_factory=dict)
+    unbound: frozenset[int] = frozenset()
+    """Rows of listings that their store said twice it does not have; they are not active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +255,7 @@ class RecordedLive:
     """What the store of record knows of every cell, as parallel lists; facts that it knows replace the `live` table's.
 
     `quantity`, `reserved`, `days` and `confirmed_at` (milliseconds since 1970 UTC) are None where unknown.
+    `unbound` names listings that their store does not have, by store and store SKU: nothing is pushed to them.
     """
 
     store: list[str]
@@ -263,6 +266,7 @@ class RecordedLive:
     preorder: list[bool]
     days: list[int | None]
     confirmed_at: list[int | None]
+    unbound: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

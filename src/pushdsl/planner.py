@@ -395,6 +395,8 @@ def _problems(
 def _why_no_cell(facts: Facts, claims: Claims, rules: CheckedRules, row: int) -> tuple[str, str]:
     if facts.listings.sku[row] == ABSENT:
         return "PUSH501", "mapped to no merchant SKU, so not pushed"
+    if row in facts.unbound:
+        return "PUSH513", "the store said twice that it has no such listing, so it is unbound and not pushed"
     if not facts.listings.active[row]:
         return "PUSH502", "not active, so not pushed"
     if claims.owner[row] == NO_RULE:

@@ -41,7 +41,8 @@ class Reading:
 def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace()) -> Reading:  # noqa: B008  # frozen
     """Reads what a store shows for all its active listings and keeps it.
 
-    Raises SettingsError where the store cannot be reached for want of settings.
+    A listing that was unbound and is shown is bound again. Raises SettingsError where the store cannot be reached for
+    want of settings.
     """
     declared = inputs.rules.stores[store]
     check_settings(project.settings, project.platforms, [declared])
@@ -82,7 +83,7 @@ def _parts(facts: Facts, work: Reach) -> Iterator[tuple[ListingRef, ...]]:
     columns = facts.listings
     groups: dict[str, list[ListingRef]] = {}
     for row, store in enumerate(columns.store.tolist()):
-        if facts.stores[store] == work.store.name and columns.active[row]:
+        if facts.stores[store] == work.store.name and (columns.active[row] or row in facts.unbound):
             item = columns.item_id[row]
             ref = ListingRef(columns.store_sku[row], item, columns.variant_id[row])
             groups.setdefault(item if work.capabilities.batch_by == "item" else "", []).append(ref)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -36,8 +36,11 @@ class Applied:
 class Recorder:
     """Keeps outcomes as they come; on leaving, whatever the reason, all that is known has been written."""
 
-    def __init__(self, record: RecordStore, pace: Pace, on_progress: OnProgress) -> None:
-        self._record, self._pace, self._on_progress = record, pace, on_progress
+    def __init__(
+        self, record: RecordStore, pace: Pace, on_progress: OnProgress, unbinding: Collection[str] = ()
+    ) -> None:
+        """`unbinding` are the stores whose platform wants a listing unbound that it does not have."""
+        self._record, self._pace, self._on_progress, self._unbinding = record, pace, on_progress, unbinding
         self._waiting: list[Result] = []
         self._counts = dict.fromkeys(Status, 0)
         self._failures: list[tuple[PlannedCell, str]] = []
@@ -82,6 +85,7 @@ class Recorder:
             code=what.code,
             kind=what.kind,
             detail=what.detail,
+            missing=what.kind == "not_found" and cell.store in self._unbinding,
         )
 
 

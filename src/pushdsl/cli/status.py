@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print("pushing is on" if settings.push_enabled else "pushing is switched OFF: `[push] enabled` in pushdsl.toml")
     if stores:
-        columns = ("store", "cells", "unknown", "last success", *(s.value for s in _STATUSES), "failures by kind")
+        statuses = (status.value for status in _STATUSES)
+        columns = ("store", "cells", "unknown", "last success", *statuses, "failures by kind", "unbound")
         print_table("", columns, [_row(store) for store in stores])
     else:
         print("nothing was pushed yet")
@@ -44,7 +45,7 @@ def _row(store: StoreSummary) -> tuple[object, ...]:
     last = store.last_success.strftime("%Y-%m-%d %H:%M") if store.last_success else "never"
     failures = ", ".join(f"{count} {kind}" for kind, count in sorted(store.failures.items()))
     counts = (store.statuses.get(status, 0) for status in _STATUSES)
-    return store.store, store.cells, store.unknown, last, *counts, failures
+    return store.store, store.cells, store.unknown, last, *counts, failures, store.unbound or ""
 
 
 def _dict(store: StoreSummary) -> dict[str, object]:
@@ -55,4 +56,5 @@ def _dict(store: StoreSummary) -> dict[str, object]:
         "last_success": iso(store.last_success) if store.last_success else None,
         "statuses": {status.value: store.statuses.get(status, 0) for status in _STATUSES},
         "failures": dict(sorted(store.failures.items())),
+        "unbound": store.unbound,
     }

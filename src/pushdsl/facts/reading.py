@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from pushdsl.facts.live import ListingRows, live_columns, lost_rows
 from pushdsl.facts.raw import RawTable
 from pushdsl.facts.table import Table, empty_table, read_table
 from pushdsl.facts.tables import FORMATS, TABLES, TableKind
-from pushdsl.model import Facts, RecordedLive
+from pushdsl.model import ABSENT, Facts, RecordedLive
 
 
 def read_facts(folder: Path, recorded: RecordedLive | None = None) -> tuple[Facts, tuple[Problem, ...]]:
@@ -140,14 +141,25 @@ def _assembled(
     rows = ListingRows(listings, order)
     shows = rows.of_table(tables["live"])
     live, recorded_digest = live_columns(tables["live"], shows, recorded, rows)
+    if recorded is not None and recorded.unbound:
+        recorded_digest += repr(recorded.unbound).encode()
     names = all_skus(stock, listings, skus, bundles)
     sha256 = _covering(digests, recorded_digest)
     facts = facts_of(stock, listings, skus, bundles, live, order, names, sha256)
+    if recorded is not None and recorded.unbound:
+        facts = _without(facts, rows.of(*map(list, zip(*recorded.unbound, strict=True))).tolist())
     warnings += lost_rows(tables["live"], shows)
     for table in (stock, listings, skus, bundles):
         warnings += spaced_skus(table)
     warnings += twin_skus(names, (stock, listings, skus, bundles))
     return facts, tuple(warnings)
+
+
+def _without(facts: Facts, rows: Sequence[int]) -> Facts:
+    """The facts with these listings inactive, where they are there and were active."""
+    unbound = frozenset(row for row in rows if row != ABSENT and facts.listings.active[row])
+    facts.listings.active[list(unbound)] = False
+    return replace(facts, unbound=unbound)
 
 
 def _covering(digests: Mapping[str, bytes], recorded: bytes) -> str:

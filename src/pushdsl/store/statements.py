@@ -38,7 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pushdsl.model import Status
-from pushdsl.store.tables import cell, meta, record, token
+from pushdsl.store.tables import cell, meta, missing, record, token
 
 Dialect = Literal["sqlite", "postgresql"]
 UPSERTS: Mapping[Dialect, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -389,3 +389,38 @@ def keep_token(dialect: Dialect) -> Insert:
     new = {column.name: made.excluded[column.name] for column in token.c if not column.primary_key}
     kept: Insert = made.on_conflict_do_update(index_elements=["tenant", "account"], set_=new)
     return kept
+
+
+# ---- listings that stores do not have ---------------------------------------------------------------
+
+_THIS_LISTING = and_(
+    missing.c.tenant == bindparam("p_tenant"),
+    missing.c.store == bindparam("p_store"),
+    missing.c.store_sku == bindparam("p_store_sku"),
+)
+
+UNBOUND: Select[Any] = (
+    select(missing.c.store, missing.c.store_sku)
+    .where(missing.c.tenant == bindparam("p_tenant"), missing.c.unbound_at.is_not(None))
+    .order_by(missing.c.store, missing.c.store_sku)
+)
+
+MISSES: Select[Any] = select(func.count()).select_from(missing).where(missing.c.tenant == bindparam("p_tenant"))
+
+FOUND: Delete = delete(missing).where(_THIS_LISTING)
+
+
+def miss(dialect: Dialect, patience: int) -> Executable:
+    """The store said that it does not have the listing; again `patience` milliseconds later, it is unbound."""
+    new = UPSERTS[dialect](missing).values(
+        tenant=bindparam("p_tenant"),
+        store=bindparam("p_store"),
+        store_sku=bindparam("p_store_sku"),
+        first_at=bindparam("p_finished_at"),
+    )
+    late = new.excluded.first_at - missing.c.first_at >= literal_column(str(patience), Integer)
+    unbound = case((and_(missing.c.unbound_at.is_(None), late), new.excluded.first_at), else_=missing.c.unbound_at)
+    upsert: Executable = new.on_conflict_do_update(
+        index_elements=list(missing.primary_key.columns), set_={"unbound_at": unbound}
+    )
+    return upsert

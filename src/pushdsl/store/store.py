@@ -10,7 +10,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from sqlalchemy import URL, Connection, Delete, Engine, Executable, inspect
 from pushdsl.errors import PushdslError
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, RecordedLive, Status
 from pushdsl.store import lock, opening, statements
-from pushdsl.store.tables import LAST_RECORD, token
+from pushdsl.store.tables import LAST_RECORD, missing, token
 
 LATEST = 100
 """Records kept of a listing, at all its locations together."""
@@ -29,6 +29,8 @@ STEP = 100
 """Listings cleaned, and records of each deleted, in one transaction; others can write between two of them."""
 ROWS = 10_000
 """Rows in memory at once on their way in or out."""
+UNBINDING_MILLISECONDS = 10 * 60 * 1000
+"""A listing must be missing for this long before its mapping ends (BEHAVIOURS A19)."""
 INTERRUPTED = "stopped before the answer was known"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,6 +55,8 @@ class Finished:
     code: str = ""
     kind: str = ""
     detail: str = ""
+    missing: bool = False
+    """The store has no such listing, and its platform unbinds those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class StoreSummary:
 
     What was skipped because nothing had to be sent does not hide a success before it.
 
-    `cells` are those of which anything is known, `unknown` those of them whose quantity is not.
+    `cells` are those of which anything is known, `unknown` those of them whose quantity is not. `unbound` are listings
+    that the store said twice it does not have.
     """
 
     store: str
@@ -70,6 +75,7 @@ class StoreSummary:
     last_success: datetime | None = None
     statuses: Mapping[Status, int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
+    unbound: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ class RecordStore:
         self._observe = statements.observe(dialect)
         self._skip = statements.skip(dialect)
         self._first_claim = statements.first_claim(dialect)
+        self._miss = statements.miss(dialect, UNBINDING_MILLISECONDS)
         self._keep_token = statements.keep_token(dialect)
         self._texts: dict[Executable, str] = {}
 
@@ -138,10 +145,17 @@ class RecordStore:
             for rows in connection.execute(statements.LIVE, self._ours()).partitions(ROWS):
                 for column, values in zip(columns, zip(*rows, strict=True), strict=True):
                     column.extend(values)
+            unbound = [tuple(row) for row in self._unbound(connection)]
         store, store_sku, location, quantity, reserved, preorder, days, confirmed_at = columns
         return RecordedLive(
-            store, store_sku, location, quantity, reserved, list(map(bool, preorder)), days, confirmed_at
+            store, store_sku, location, quantity, reserved, list(map(bool, preorder)), days, confirmed_at, unbound
         )
+
+    def _unbound(self, connection: Connection) -> Sequence[Any]:
+        """Store and store SKU of every unbound listing."""
+        if not inspect(connection).has_table(missing.name):  # an older record that nothing was written to since
+            return []
+        return connection.execute(statements.UNBOUND, self._ours()).fetchall()
 
     def observe(self, shown: Sequence[tuple[CellKey, Live]], *, at: datetime) -> None:
         """Keeps what was read from the stores; another quantity than was pushed ends what the push holds.
@@ -152,8 +166,9 @@ class RecordStore:
             return
         began = {"p_read_at": _milliseconds(at)}
         with self._transaction(opening.WRITE) as connection:
-            read = (self._key(key) | _read(live) | began for key, live in shown)
+            read = [self._key(key) | _read(live) | began for key, live in shown]
             self._many(connection, self._observe, read)
+            self._found(connection, read)
 
     # ---- tokens -------------------------------------------------------------------------------------
 
@@ -230,6 +245,25 @@ class RecordStore:
             assert done == len(results), "every push that ends was begun"
             for live in ("confirmed", "unknown", "keep"):
                 self._settle(connection, live, [a for a, r in zip(answers, results, strict=True) if r.live == live])
+            self._note_missing(connection, results, answers)
+
+    def _note_missing(
+        self, connection: Connection, results: Sequence[Finished], answers: list[dict[str, object]]
+    ) -> None:
+        missed = [a for a, result in zip(answers, results, strict=True) if result.missing]
+        # of several locations of a listing one is enough
+        lost = {
+            (a["p_store"], a["p_store_sku"]): _of_listing(a) | {"p_finished_at": a["p_finished_at"]} for a in missed
+        }
+        if lost:
+            self._many(connection, self._miss, lost.values())
+        confirmed = [a for a, result in zip(answers, results, strict=True) if result.live == "confirmed"]
+        self._found(connection, confirmed)
+
+    def _found(self, connection: Connection, rows: Sequence[dict[str, object]]) -> None:
+        """What a store shows is not missing."""
+        if rows and connection.execute(statements.MISSES, self._ours()).scalar_one():
+            connection.execute(statements.FOUND, [_of_listing(row) for row in rows])
 
     def _settle(self, connection: Connection, live: str, answers: list[dict[str, object]]) -> None:
         if not answers:
@@ -291,10 +325,15 @@ class RecordStore:
         with self._transaction() as connection:
             cells = connection.execute(statements.CELLS_BY_STORE, self._ours()).fetchall()
             newest = connection.execute(statements.NEWEST_BY_STORE, self._ours()).fetchall()
+            unbound = Counter(store for store, _ in self._unbound(connection))
         known = {store: (count, unknown, _time(success)) for store, count, unknown, success in cells}
         names = sorted({*known, *(row[0] for row in newest)})
         return [
-            _summary(name, known.get(name, (0, 0, None)), [r[1:] for r in newest if r[0] == name]) for name in names
+            replace(
+                _summary(name, known.get(name, (0, 0, None)), [r[1:] for r in newest if r[0] == name]),
+                unbound=unbound[name],
+            )
+            for name in names
         ]
 
     def prune(self, at: datetime) -> int:
@@ -425,6 +464,10 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _of_listing(row: Mapping[str, object]) -> dict[str, object]:
+    return {name: row[name] for name in ("p_tenant", "p_store", "p_store_sku")}
 
 
 def _reason(reason: int) -> int:

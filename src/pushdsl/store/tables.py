@@ -1,4 +1,4 @@
-"""The tables of the store of record: what holds for the whole file, every cell's state and history, and tokens.
+"""The tables of the store of record: the whole file, the state of every cell, its history, tokens, missing listings.
 
 State and history are apart, so that deleting history never loses what a store shows. Times are milliseconds since
 1970 UTC. Every key begins with a tenant, empty where one shop owner has the file alone.
@@ -96,6 +96,18 @@ token = Table(
     Column("refresh_until", BigInteger),
     Column("claimed_until", BigInteger),
     Column("changed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Listings that a store said it does not have. A second time, ten minutes and more after the first, ends the mapping.
+missing = Table(
+    "missing",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("store", Text, primary_key=True),
+    Column("store_sku", Text, primary_key=True),
+    Column("first_at", BigInteger, nullable=False),
+    Column("unbound_at", BigInteger),
     sqlite_with_rowid=False,
 )
 
