@@ -15,6 +15,7 @@ from pushdsl.errors import PushdslError, SettingsError
 from pushdsl.model import Store
 from pushdsl.plugins import hookimpl
 from pushdsl.plugins.manager import InstalledPlatforms, PlatformProblem, known_platforms
+from pushdsl.plugins.platform import CONTRACT
 from pushdsl.plugins.simulated import SimulatedPlatform
 
 
@@ -249,6 +250,22 @@ def test_a_member_of_the_wrong_kind_is_named(members: dict[str, object], said: s
     problem = problem_beside_shopee(brings("tiki", **members))
 
     assert f"pushdsl-tiki: `tiki` is no platform, its {said}" == str(problem)
+
+
+def test_two_majors_are_served_where_there_is_an_adapter() -> None:
+    """A platform of an older major, without what came later, beside one of the current."""
+    old = SimpleNamespace(name="tiki", contract=(0, 9), settings=SimulatedPlatform.settings)
+
+    def from_0(candidate: Any) -> SimulatedPlatform:
+        return platform(candidate.name)
+
+    platforms = installed(FakeEntryPoint("tiki", plugin_of(lambda: [old])), brings("shopee"), adapters={0: from_0})
+
+    assert names_of(platforms) == ["shopee", "tiki"]
+    assert platforms.problems == []
+    assert platforms.get("tiki").contract == (0, 9)
+    assert platforms.get("shopee").contract == CONTRACT
+    assert platforms.capabilities(store("tiki")).batch_size == 100
 
 
 @pytest.mark.parametrize(

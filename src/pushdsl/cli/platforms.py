@@ -46,8 +46,10 @@ def _row(loaded: LoadedPlatform) -> tuple[object, ...]:
         *(["pre-order"] if can.preorder else []),
         *(["several locations"] if can.locations else []),
         *(["promotion reserve"] if can.counts_reserved else []),
+        *(["token renewal"] if loaded.platform.authorization is not None else []),
+        *(["unbinding"] if can.unbinds_on_not_found else []),
     ]
-    contract = ".".join(map(str, loaded.platform.contract))
+    contract = ".".join(map(str, loaded.contract))
     batch = f"{can.batch_size} a{'n item' if can.batch_by == 'item' else ' call'}"
     return (
         loaded.platform.name,
@@ -65,6 +67,6 @@ def _dict(loaded: LoadedPlatform) -> dict[str, object]:
         "name": loaded.platform.name,
         "package": loaded.distribution,
         "version": loaded.version,
-        "contract": ".".join(map(str, loaded.platform.contract)),
+        "contract": ".".join(map(str, loaded.contract)),
         "capabilities": _capabilities(loaded).model_dump(),
     }

@@ -6,13 +6,13 @@ platform's name: so the names are known without importing a plugin. Several entr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pushdsl.errors import PushdslError, SettingsError
 from pushdsl.model import Store
@@ -40,6 +40,13 @@ known_platforms: Mapping[str, str] = MappingProxyType(
 """Platforms that a rule may well name, each with the package to install for it."""
 
 
+Adapter = Callable[[Any], "Platform"]
+"""A platform as another major of the contract has it in; one of the current major out."""
+
+ADAPTERS: Mapping[int, Adapter] = MappingProxyType({})
+"""The older majors that are served beside the current one; there is none before 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformProblem:
     """Why a distribution's platform cannot be used, or what it would better do otherwise."""
@@ -56,7 +63,8 @@ class InstalledPlatforms:
     """The platforms of this installation; each is imported when first asked for, and every answer is kept.
 
     `overrides` are limits that an account has otherwise than its platform says, by account and capability; raises
-    SettingsError where one does not fit. `entry_points` are those of the installation unless others are given.
+    SettingsError where one does not fit. `entry_points` are those of the installation unless others are given;
+    `adapters` serve other majors of the contract.
     """
 
     packages: Mapping[str, str] = known_platforms
@@ -65,9 +73,11 @@ class InstalledPlatforms:
         self,
         overrides: Mapping[str, Mapping[str, object]] | None = None,
         entry_points: Iterable[metadata.EntryPoint] | None = None,
+        adapters: Mapping[int, Adapter] = ADAPTERS,
     ) -> None:
         self._overrides = {account: _checked(account, limits) for account, limits in (overrides or {}).items()}
         self._given = entry_points
+        self._adapters = adapters
         self._handed_over: dict[tuple[str, str], _HandedOver] = {}
 
     @cached_property
@@ -135,7 +145,7 @@ class InstalledPlatforms:
         """What the entry point's module hands over; its hook is called once, however many entry points lead to it."""
         key = (_distribution(point)[0], point.value)
         if key not in self._handed_over:
-            self._handed_over[key] = _hand_over(point)
+            self._handed_over[key] = _hand_over(point, self._adapters)
         return self._handed_over[key]
 
     def _without_entry_point(self, point: metadata.EntryPoint) -> list[PlatformProblem]:
@@ -169,7 +179,7 @@ class _HandedOver:
     problems: tuple[PlatformProblem, ...]
 
 
-def _hand_over(point: metadata.EntryPoint) -> _HandedOver:
+def _hand_over(point: metadata.EntryPoint, adapters: Mapping[int, Adapter]) -> _HandedOver:
     from pushdsl.plugins.platform import LoadedPlatform
 
     distribution, version = _distribution(point)
@@ -180,12 +190,20 @@ def _hand_over(point: metadata.EntryPoint) -> _HandedOver:
         said = f"cannot be loaded: {type(error).__name__}: {error}"
         return _HandedOver((), (PlatformProblem(distribution, said, _tell(distribution)),))
     platforms: list[LoadedPlatform] = []
-    for candidate in answer:
+    for handed_over in answer:
+        candidate = _adapted(handed_over, adapters)
         if (fault := _fault_of(candidate, distribution)) is not None:
             problems.append(fault)
         else:
-            platforms.append(LoadedPlatform(candidate, distribution, version))
+            platforms.append(LoadedPlatform(candidate, distribution, version, handed_over.contract))
     return _HandedOver(tuple(platforms), tuple(problems))
+
+
+def _adapted(candidate: object, adapters: Mapping[int, Adapter]) -> Any:  # whatever a guest hands over
+    """The candidate as the current major has it, where its own is served by an adapter."""
+    major = getattr(candidate, "contract", (None,))
+    adapter = adapters.get(major[0]) if isinstance(major, tuple) and major else None
+    return candidate if adapter is None else adapter(candidate)
 
 
 def _ask(plugin: object, distribution: str) -> tuple[Sequence[Platform], list[PlatformProblem]]:

@@ -347,8 +347,9 @@ class Platform(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlatform:
-    """A platform and the distribution it came from."""
+    """A platform and the distribution it came from. `contract` is what it was written for, adapted or not."""
 
     platform: Platform
     distribution: str
     version: str
+    contract: tuple[int, int] = CONTRACT
