@@ -5,12 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from pushdsl.applying import apply
 from pushdsl.cli import main
 from pushdsl.cli.local_shops import LocalShops
+from pushdsl.pacing import Pace
 from pushdsl.plugins.platform import Fault, Shown
 from tests.shop import make_project, open_for_business, shown, write_facts
 
@@ -22,7 +25,7 @@ WANTED = {f"MUG-{k:02d}": 8 + k for k in range(12)}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = make_project(tmp_path / "shop")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("pushdsl.pusher.asyncio.sleep", _no_wait)
+    monkeypatch.setattr("pushdsl.cli.apply.apply", partial(apply, pace=Pace(sleep=_no_wait)))
     return folder
 
 
