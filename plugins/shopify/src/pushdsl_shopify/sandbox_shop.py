@@ -67,6 +67,7 @@ class Shop:
     scopes: frozenset[str]
     places: dict[int, Place] = field(default_factory=dict)
     variants: list[Variant] = field(default_factory=list)
+    by_item: dict[str, Variant] = field(default_factory=dict)
     codes: dict[str, tuple[datetime, frozenset[str]]] = field(default_factory=dict)
     """Codes of consent that were not used yet, each with its end and what was allowed."""
     keys: dict[str, tuple[Fields, Fields | None]] = field(default_factory=dict)
@@ -76,6 +77,8 @@ class Shop:
     def open_places(self) -> None:
         """Those of the store, or the only one of a shop that has no others."""
         for location in self.store.locations:
+            if not location.name:
+                continue
             number = int(number_in(location.name, "Location") or location.name)
             self.places[number] = Place(number, f"Location {location.name}")
         if not self.places:
@@ -94,6 +97,7 @@ class Shop:
             {number: {**dict.fromkeys(NAMES, 0), "available": quantity} for number in self.places},
         )
         self.variants.append(variant)
+        self.by_item.setdefault(str(variant.item_id), variant)
         return variant
 
     def variant(self, store_sku: str) -> Variant:
@@ -104,8 +108,7 @@ class Shop:
         return found
 
     def item(self, address: str) -> Variant | None:
-        number = number_in(address, "InventoryItem")
-        return next((variant for variant in self.variants if str(variant.item_id) == number), None)
+        return self.by_item.get(number_in(address, "InventoryItem") or "")
 
     def place(self, address: str) -> Place | None:
         number = number_in(address, "Location")
