@@ -44,11 +44,20 @@ class LocalShops:
     def stop(self) -> None:
         for sandbox in self.sandboxes.values():
             self._run(sandbox.stop())
+        self._run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=5)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+
+async def _cancel_others() -> None:
+    """Answers that were still to come, to callers who have gone."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 @contextmanager
