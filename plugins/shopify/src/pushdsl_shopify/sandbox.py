@@ -185,14 +185,14 @@ class ShopifySandbox(SandboxServer):
     async def _worked(self, request: web.Request, shop: Shop, asked: Asked, fault: Fault | None) -> web.Response:
         bucket = self._buckets[shop.domain]
         if fault == "throttle" or (fault is None and not bucket.take(asked.points)):
-            answer = dict(failed("Throttled", "THROTTLED"))
-            return _reply(_with_cost(answer, asked, bucket, None), asked.version, self.throttle_status)
+            throttled = _with_cost(failed("Throttled", "THROTTLED"), asked, bucket, None)
+            return _reply(throttled, asked.version, self.throttle_status)
         failure = self.failure(request, fault)
         if failure is not None:
             return failure
         refused = self.prepared(shop, fault, writes=asked.writes)
         answer = answered(asked, shop, self.now(), refused)
-        points = min(asked.points, asked.points if asked.writes else spent(answer.get("data")) - 1)
+        points = asked.points if asked.writes else min(asked.points, spent(answer.get("data") or {}))
         if fault is None:
             bucket.take(points - asked.points)
         if fault == "slow":

@@ -68,14 +68,22 @@ def cost(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefi
     return _Costs(schema, fragments, variables).of(operation.selection_set, root)
 
 
-def spent(value: object) -> int:
-    """What an answer's data did cost: one for each object, a connection and its page counting for nothing."""
+def spent(data: Mapping[str, Any]) -> int:
+    """What an answer's data did cost, counted as `cost` does."""
+    return sum(_spent(name, value) for name, value in data.items())
+
+
+def _spent(name: str, value: Any) -> int:
     match value:
-        case dict():
-            around = "nodes" in value or "edges" in value
-            return (0 if around else 1) + sum(spent(part) for name, part in value.items() if name != "pageInfo")
+        case dict() if name != "pageInfo":
+            is_around = "nodes" in value or "edges" in value
+            return (0 if is_around else 1) + spent(value)
+        case list() if name == "nodes":
+            return sum(_spent("", node) for node in value)
+        case list() if name == "edges":
+            return sum(_spent("", edge.get("node")) for edge in value)
         case list():
-            return sum(spent(part) for part in value)
+            return max((_spent("", one) for one in value), default=0)
         case _:
             return 0
 

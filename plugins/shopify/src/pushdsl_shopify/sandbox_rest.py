@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -121,7 +122,7 @@ class Rest:
 
     def _reply(self, shop: Shop, answer: Fields) -> web.Response:
         bucket = self._buckets[shop.domain]
-        used = f"{int(bucket.maximum - bucket.there)}/{int(bucket.maximum)}"
+        used = f"{math.ceil(bucket.maximum - bucket.there)}/{int(bucket.maximum)}"
         return web.json_response(answer, headers={"X-Shopify-Shop-Api-Call-Limit": used})
 
 
