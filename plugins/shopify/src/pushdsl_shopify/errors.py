@@ -102,7 +102,7 @@ OTHER_CODE = Meaning("bad_request", _SHOP)
 
 STATUSES: Mapping[int, Meaning] = {
     402: Meaning("blocked", "the shop is frozen until its owner pays Shopify"),
-    403: Meaning("reauthorize", _SCOPES),
+    403: Meaning("reauthorize", f"{_SCOPES}; a public app needs `expiring = true`"),
     404: Meaning("bad_request", _SHOP),
     422: Meaning("bad_request", "", True),
     423: Meaning("blocked", "Shopify locked the shop"),
