@@ -69,7 +69,9 @@ class Shopify:
         return events(cast(ShopifySettings, settings), request)  # the core validates with our own model
 
     def sandbox(self) -> Sandbox:
-        """Needs graphql-core: the extra `pushdsl-shopify[sandbox]`."""
-        from pushdsl_shopify.sandbox import ShopifySandbox
+        try:
+            from pushdsl_shopify.sandbox import ShopifySandbox
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError("a local Shopify needs graphql-core: `pushdsl-shopify[sandbox]`") from error
 
         return ShopifySandbox()
