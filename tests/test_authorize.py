@@ -68,6 +68,7 @@ def open_shop(folder: Path, platform: str, granted: set[str]) -> Iterator[LocalS
         given = sandbox.open_shop(Store("shop", platform, "shop", "ID"), [ListingRef("MUG-S", "1000", "2001")])
         kept = {key: value for key, value in given.items() if key not in granted}
         lines = [f'[record]\ntoken_key = "{new_key()}"\n', *settings_lines("shop", kept)]
+        lines += ["", "[accounts.shop.capabilities]", "requests_per_second = 1000"]
         (folder / "pushdsl.toml").write_text("\n".join(lines) + "\n")
         yield shops
 

@@ -172,23 +172,28 @@ class _Again(Exception):
 
 async def _deliver(run: _Run, jobs: Sequence[Job]) -> None:
     """Sends a batch until every cell of it has its final outcome."""
-    left: _Left = []
-    hint: float | None = None
+    left = await _attempt(run, jobs)
+    if left:
+        await _retry(run, left)
+
+
+async def _retry(run: _Run, left: _Left) -> None:
+    """Tries again what is left of a first call, until it has ended or is given up."""
+    tried = True
 
     async def attempt() -> None:
-        nonlocal left, hint
-        if left and not run.may_send:
-            raise _Again(None)
-        sending = [job for job, _ in left] if left else list(jobs)
-        left = await _attempt(run, sending)
+        nonlocal left, tried
+        if not tried:
+            if not run.may_send:
+                raise _Again(None)
+            left = await _attempt(run, [job for job, _ in left])
+        tried = False
         if left:
-            hints = [t.retry_after for _, t in left if isinstance(t, Temporary) and t.retry_after is not None]
-            hint = max(hints, default=None)
-            raise _Again(hint)
+            raise _Again(_hint(left))
 
     async def sleep(seconds: float) -> None:
         # a platform that says how long to wait means all calls, and not this one alone
-        with run.caller.gate.closed() if hint is not None else nullcontext():
+        with run.caller.gate.closed() if _hint(left) is not None else nullcontext():
             await _sleep(run, seconds)
 
     try:
@@ -200,6 +205,12 @@ async def _deliver(run: _Run, jobs: Sequence[Job]) -> None:
             run.end([job], outcome)
         if run.may_send and all(isinstance(outcome, Temporary) for _, outcome in left):
             run.given_up = f"not sent: the store did not recover ({left[0][1].message})"
+
+
+def _hint(left: _Left) -> float | None:
+    """The longest wait that the platform asked for, in seconds."""
+    hints = [outcome.retry_after for _, outcome in left if isinstance(outcome, Temporary)]
+    return max((hint for hint in hints if hint is not None), default=None)
 
 
 async def _sleep(run: _Run, seconds: float) -> None:

@@ -13,7 +13,7 @@ from pushdsl.plugins import Batch, CellPush, Confirmed, Connection, Outcome, Ref
 from pushdsl_shopee.errors import Trouble, row_trouble, trouble
 from pushdsl_shopee.preorder import close_preorder, conflict, open_preorder
 from pushdsl_shopee.read import NOT_FOUND, Listed, base_info, listed, model_rows, seller_stock
-from pushdsl_shopee.wire import Answer, Fields, Lost, post, rows, whole_number
+from pushdsl_shopee.wire import Answer, Fields, post, rows, whole_number
 
 UPDATE_STOCK_PATH = "/api/v2/product/update_stock"
 
@@ -113,7 +113,14 @@ async def _set_stock(connection: Connection, targets: Sequence[Target], *, may_s
         return [refused[at.model_id] for _, at in targets]
     answer = await post(connection, UPDATE_STOCK_PATH, _body(item_id, stock))
     alone = not may_split or len({cell.store_sku for cell, _ in targets}) == 1
-    return [refused.get(at.model_id) or _outcome(cell, at, answer, connection, alone=alone) for cell, at in targets]
+    if not isinstance(answer, Answer):
+        return [refused.get(at.model_id) or answer for _, at in targets]
+    done, failed = _by_model(answer, "success_list"), _by_model(answer, "failure_list")
+    return [
+        refused.get(at.model_id)
+        or _outcome(cell, done.get(at.model_id, ()), failed.get(at.model_id), answer, connection, alone=alone)
+        for cell, at in targets
+    ]
 
 
 async def _other_locations(
@@ -157,11 +164,14 @@ def _place(location: str, pieces: int) -> Fields:
     return {"location_id": location, "stock": pieces} if location else {"stock": pieces}
 
 
-def _outcome(cell: CellPush, at: Listed, answer: Answer | Lost, connection: Connection, *, alone: bool) -> Outcome:
-    """Only what Shopee lists as set is confirmed: a call without an error may still have refused some models."""
-    if not isinstance(answer, Answer):
-        return answer
-    done, failed = _of_model(answer, "success_list", at), _of_model(answer, "failure_list", at)
+def _outcome(
+    cell: CellPush, done: Sequence[Fields], failed: Sequence[Fields] | None, answer: Answer, connection: Connection,
+    *, alone: bool,
+) -> Outcome:  # fmt: skip
+    """Only what Shopee lists as set is confirmed: a call without an error may still have refused some models.
+
+    `done` and `failed` are the answer's rows about the cell's model.
+    """
     if failed:
         reason = failed[0].get("failed_reason")
         return row_trouble(reason if isinstance(reason, str) else "", connection.now)
@@ -174,5 +184,9 @@ def _outcome(cell: CellPush, at: Listed, answer: Answer | Lost, connection: Conn
     return Unknown(f"Shopee did not say what became of this listing {answer.message or answer.error}".rstrip())
 
 
-def _of_model(answer: Answer, name: str, at: Listed) -> Sequence[Fields]:
-    return [row for row in rows(answer.response, name) or [] if (whole_number(row.get("model_id")) or 0) == at.model_id]
+def _by_model(answer: Answer, name: str) -> Mapping[int, Sequence[Fields]]:
+    """The rows of a list of the answer by the model that they are about."""
+    found: dict[int, list[Fields]] = {}
+    for row in rows(answer.response, name) or []:
+        found.setdefault(whole_number(row.get("model_id")) or 0, []).append(row)
+    return found
