@@ -173,6 +173,21 @@ def test_several_bad_rows_are_all_found_and_nothing_else_is_refused() -> None:
     assert {sku for call in platform.calls for sku in (c.store_sku for c in call)} == set(outcomes)
 
 
+def test_where_the_platform_names_the_bad_row_of_a_refused_call_the_others_go_again_at_once() -> None:
+    def answer(batch: Batch) -> Sequence[Outcome]:
+        if all(cell.store_sku != "S05" for cell in batch.cells):
+            return confirm(batch)
+        named, others = Refused("1", "no such item", "not_found"), Refused("1", "nothing was set", "bad_request", True)
+        return [named if cell.store_sku == "S05" else others for cell in batch.cells]
+
+    platform = Scripted(answer)
+
+    outcomes, waits = run(platform, jobs(16))
+
+    assert {sku for sku, outcome in outcomes.items() if outcome != Confirmed()} == {"S05"}
+    assert (len(platform.calls), waits) == (2, [])
+
+
 def test_an_answer_that_is_lost_while_a_bad_row_is_sought_leaves_no_cell_without_an_outcome() -> None:
     calls = 0
 

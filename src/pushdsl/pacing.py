@@ -42,9 +42,9 @@ class LostConnectionError(aiohttp.ClientConnectionError):
 class Gate:
     """Lets requests through evenly, and none while the platform asked for quiet."""
 
-    def __init__(self, per_second: float) -> None:
+    def __init__(self, per_second: float, at_once: int = 1) -> None:
         # a bucket that is full at first would let through twice the rate in the first second
-        burst = max(1.0, per_second // 20)
+        burst = max(float(at_once), per_second // 20)
         self._limiter = AsyncLimiter(burst, burst / (per_second * HEADROOM))
         self._open = asyncio.Event()
         self._open.set()
@@ -97,5 +97,5 @@ class Gates:
             fields = platform.authorization.app.model_fields if platform.authorization is not None else ()
             key = (platform.name, *(repr(getattr(settings, name, "")) for name in fields))
         if key not in self._gates:
-            self._gates[key] = Gate(capabilities.requests_per_second)
+            self._gates[key] = Gate(capabilities.requests_per_second, capabilities.requests_burst)
         return self._gates[key]

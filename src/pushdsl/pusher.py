@@ -262,6 +262,7 @@ async def _send(run: _Run, jobs: Sequence[Job]) -> _Left | Mapping[int, Refused]
     refusals = {job.record: o for job, o in zip(jobs, outcomes, strict=True) if isinstance(o, Refused) and o.whole_call}
     if len(refusals) == len(jobs):
         return refusals
+    others = [job for job in jobs if job.record in refusals]
     again: _Left = []
     unanswered: list[tuple[Job, Unknown]] = []
     for job, outcome in zip(jobs, outcomes, strict=True):
@@ -273,9 +274,13 @@ async def _send(run: _Run, jobs: Sequence[Job]) -> _Left | Mapping[int, Refused]
             case Unauthorized():
                 run.given_up = run.given_up or f"not sent: {outcome.message}"
                 run.end([job], outcome)
+            case Refused() if job.record in refusals:
+                pass  # the platform named another row: without that one it is sent below
             case Confirmed() | Refused():
                 run.end([job], outcome)
-    return again + await _read_back(run, unanswered) if unanswered else again
+    if unanswered:
+        again += await _read_back(run, unanswered)
+    return again + await _attempt(run, others) if others else again
 
 
 async def _isolate(run: _Run, jobs: Sequence[Job], refusals: Mapping[int, Refused]) -> _Left:

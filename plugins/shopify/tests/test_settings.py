@@ -78,8 +78,8 @@ def test_secrets_are_not_in_the_text_of_the_settings() -> None:
 def test_a_call_has_so_many_rows_whatever_the_locations() -> None:
     locations = tuple(Location(str(number), ("kl",)) for number in range(1, 4))
     plain, several = Store("s", "shopify", "s"), Store("s", "shopify", "s", locations=locations)
-    many = Store("s", "shopify", "s", locations=locations * 60)
+    many = Store("s", "shopify", "s", locations=locations * 90)
 
     sizes = [Shopify().capabilities(store).batch_size for store in (plain, several, many)]
-    assert sizes == [100, 33, 1]
+    assert sizes == [250, 83, 1]
     assert (Shopify().capabilities(plain).max_quantity, Shopify().capabilities(plain).preorder) == (10**9, False)

@@ -42,6 +42,8 @@ class Capabilities(BaseModel):
     batch_by: Literal["item", "call"] = "call"
     """`item`: all listings of a call share one item; `call`: any listings may go together."""
     requests_per_second: Annotated[float, Field(gt=0)] = 10.0
+    requests_burst: Annotated[int, Field(ge=1)] = 1
+    """Requests that may go at once after a pause, where the platform counts over longer than a second."""
     requests_scope: Literal["store", "app"] = "store"
     unbinds_on_not_found: bool = False
 
