@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from pushdsl.pacing import ANSWER_SECONDS, Gate, Gates, Pace
+from pushdsl.pacing import Gate, Gates, Pace
 from pushdsl.plugins.platform import (
     Batch,
     Capabilities,
@@ -53,7 +53,7 @@ class Reach:
     async def caller(self, http: aiohttp.BaseConnector | None, gates: Gates, pace: Pace) -> AsyncIterator[Caller]:
         gate = gates.of(self.store, self.platform, self.settings, self.capabilities)
         # no time for the whole call: waiting at the gate would count
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=ANSWER_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
         async with aiohttp.ClientSession(
             connector=http, connector_owner=http is None, timeout=timeout, middlewares=(gate.middleware,)
         ) as session:
