@@ -53,12 +53,12 @@ def authorization_of(project: Project, store: Store) -> Authorization:
     return authorization
 
 
-def ask(project: Project, store: Store, redirect: str) -> Consent:
+def ask(project: Project, store: Store, redirect: str, pace: Pace = Pace()) -> Consent:  # noqa: B008  # frozen
     """The address that the seller must open. Raises SettingsError where the app's credentials are missing."""
     authorization = authorization_of(project, store)
     state = secrets.token_urlsafe(16)
     app = app_settings(project.settings, store, authorization)
-    return Consent(authorization.link(app, redirect, state), state)
+    return Consent(authorization.link(app, redirect, state, pace.now), state)
 
 
 def answer_in(address: str, state: str) -> dict[str, str]:

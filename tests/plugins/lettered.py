@@ -84,7 +84,7 @@ class LetteredAuthorization:
     app: type[BaseModel] = LetteredApp
     refresh_ahead = timedelta(minutes=5)
 
-    def link(self, app: BaseModel, redirect: str, state: str) -> str:
+    def link(self, app: BaseModel, redirect: str, state: str, now: Callable[[], datetime]) -> str:
         assert isinstance(app, LetteredApp)
         return f"{app.base_url}/consent?redirect={redirect}&state={state}"
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -196,6 +197,10 @@ async def knows_no_location(connection: Connection) -> list[ShopLocation]:
     return []
 
 
+def without_the_state(app: Any, *_: object) -> str:
+    return f"{app.base_url}/consent"
+
+
 async def gives_nothing(*_: object) -> Grant:
     return Grant({})
 
@@ -283,7 +288,7 @@ BROKEN: list[tuple[str, SimulatedPlatform]] = [
     ("many_calls_that_find_a_token_expired_renew_it_once", Granting(refresh=gives_nothing)),
     ("a_read_renews_a_token_too", ReadsBlocked()),
     ("a_renewed_token_can_be_renewed_again", Granting(refresh=keeps_the_refresh_token)),
-    ("a_sellers_consent_brings_tokens_for_once", Granting(link=lambda app, redirect, state: f"{app.base_url}/consent")),
+    ("a_sellers_consent_brings_tokens_for_once", Granting(link=without_the_state)),
     ("a_sellers_consent_brings_tokens_for_once", Granting(exchange=gives_nothing)),
     ("tokens_that_cannot_be_had_are_a_failure_and_no_exception", Granting(refresh=gives_nothing)),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -32,6 +32,12 @@ from pushdsl_lazada.platform import Lazada
 from pushdsl_lazada.sandbox import LazadaSandbox
 from pushdsl_lazada.settings import LazadaApp, LazadaSettings
 from pushdsl_lazada.signing import request_signature
+
+
+def midnight() -> datetime:
+    """No link of this platform depends on it."""
+    return datetime(2026, 1, 5, tzinfo=UTC)
+
 
 STORE = Store("lazada_my", "lazada", "main", region="MY")
 LISTINGS = [ListingRef("SKU-1", "100", "1")]
@@ -89,7 +95,7 @@ async def push(connection: Connection) -> Outcome:
 
 def test_the_link_is_the_documented_one_with_the_state_beside_the_redirect() -> None:
     app = LazadaApp.model_validate({"app_key": "123456", "app_secret": "helloworld"})
-    link = urlsplit(authorization().link(app, f"{REDIRECT}?a=b", "st&te"))
+    link = urlsplit(authorization().link(app, f"{REDIRECT}?a=b", "st&te", midnight))
 
     assert (link.scheme, link.netloc, link.path) == ("https", "auth.lazada.com", "/oauth/authorize")
     assert dict(parse_qsl(link.query)) == {
@@ -106,18 +112,18 @@ def test_the_link_goes_where_the_settings_say() -> None:
         {"app_key": "1", "app_secret": "helloworld", "auth_url": "http://127.0.0.1:80/", "base_url": "http://x.test"}
     )
 
-    assert authorization().link(app, REDIRECT, "s").startswith("http://127.0.0.1:80/oauth/authorize?")
+    assert authorization().link(app, REDIRECT, "s", midnight).startswith("http://127.0.0.1:80/oauth/authorize?")
 
 
 def test_the_link_shows_no_secret() -> None:
     app = LazadaApp.model_validate({"app_key": "123456", "app_secret": "helloworld"})
 
-    assert "helloworld" not in authorization().link(app, REDIRECT, "s")
+    assert "helloworld" not in authorization().link(app, REDIRECT, "s", midnight)
 
 
 async def consent(connection: Connection, state: str = "st&te") -> Mapping[str, str]:
     """What the seller's browser is sent back with."""
-    link = authorization().link(app_of(connection), f"{REDIRECT}?shop=1", state)
+    link = authorization().link(app_of(connection), f"{REDIRECT}?shop=1", state, midnight)
     async with connection.http.get(link, allow_redirects=False) as response:
         assert response.status == 302
         back = urlsplit(response.headers["Location"])

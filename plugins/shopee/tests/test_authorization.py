@@ -72,9 +72,8 @@ def test_it_is_an_authorization() -> None:
 
 
 @pytest.fixture
-def link(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Callable[..., str]:
-    monkeypatch.setattr("pushdsl_shopee.authorization.utc_now", lambda: now)
-    return lambda redirect="https://example.test/back": allow.link(APP, redirect, "a state/&")
+def link(now: datetime) -> Callable[..., str]:
+    return lambda redirect="https://example.test/back": allow.link(APP, redirect, "a state/&", lambda: now)
 
 
 def test_the_link_is_signed_as_other_clients_sign_it(link: Callable[..., str]) -> None:
@@ -336,7 +335,7 @@ def test_from_the_link_to_a_push_to_a_refresh(in_sandbox: Any, link: Callable[..
         app = ShopeeApp.model_validate(
             connection.settings.model_dump(include={"partner_id", "partner_key", "base_url"})
         )
-        called = await agreed(connection, allow.link(app, "http://127.0.0.1:8000/back", "the-state"))
+        called = await agreed(connection, allow.link(app, "http://127.0.0.1:8000/back", "the-state", connection.now))
         assert called["state"] == "the-state"
         first = with_tokens(connection, await allow.exchange(app, called, connection.http, connection.now))
         said = [await pushed(connection), await pushed(first)]
@@ -365,7 +364,7 @@ def test_a_refresh_token_is_good_for_thirty_days(in_sandbox: Any, days: int, kin
 def test_a_wrong_key_lets_nobody_in(in_sandbox: Any, link: Callable[..., str]) -> None:
     async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
         wrong = connection.settings.model_copy(update={"partner_key": APP.partner_key})
-        async with connection.http.get(allow.link(wrong, "http://127.0.0.1:8000/", "s")) as response:
+        async with connection.http.get(allow.link(wrong, "http://127.0.0.1:8000/", "s", connection.now)) as response:
             page = (await response.json())["error"]
         return page, (await allow.refresh(replace(connection, settings=wrong))).code  # type: ignore[union-attr]
 
@@ -376,7 +375,9 @@ def test_a_link_is_good_for_five_minutes(in_sandbox: Any, link: Callable[..., st
     async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
         later = connection.now() + timedelta(seconds=301)
         sandbox.now = lambda: later
-        async with connection.http.get(allow.link(connection.settings, "http://127.0.0.1:8000/", "s")) as response:
+        async with connection.http.get(
+            allow.link(connection.settings, "http://127.0.0.1:8000/", "s", connection.now)
+        ) as response:
             return (await response.json())["message"]
 
     assert in_sandbox.run(talk, STORE, LISTINGS) == "Timestamp is expired."
@@ -385,7 +386,7 @@ def test_a_link_is_good_for_five_minutes(in_sandbox: Any, link: Callable[..., st
 @pytest.mark.parametrize("redirect", ["", "/back", "javascript:alert(1)"])
 def test_a_seller_is_sent_back_to_an_address_alone(in_sandbox: Any, link: Callable[..., str], redirect: str) -> None:
     async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
-        async with connection.http.get(allow.link(connection.settings, redirect, "s")) as response:
+        async with connection.http.get(allow.link(connection.settings, redirect, "s", connection.now)) as response:
             return (await response.json())["message"]
 
     assert in_sandbox.run(talk, STORE, LISTINGS) == "Wrong parameters, detail: redirect."
@@ -396,7 +397,7 @@ def test_where_several_shops_are_open_the_page_asks_whose_seller_it_is(
 ) -> None:
     async def talk(sandbox: ShopeeSandbox, connection: Connection) -> object:
         other = sandbox.open_shop(replace(STORE, name="<other>"), LISTINGS)
-        address = allow.link(connection.settings, "http://127.0.0.1:8000/", "s")
+        address = allow.link(connection.settings, "http://127.0.0.1:8000/", "s", connection.now)
         async with connection.http.get(address) as response:
             page = await response.text()
         assert "&lt;other&gt;" in page

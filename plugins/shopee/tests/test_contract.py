@@ -22,7 +22,6 @@ class TestShopeeContract(PlatformContract):
     @pytest.fixture(autouse=True)
     def _one_clock_for_both_sides(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("pushdsl_shopee.sandbox.utc_now", self.clock)
-        monkeypatch.setattr("pushdsl_shopee.authorization.utc_now", self.clock)
 
     def signed_webhook(self, settings: BaseModel) -> WebhookRequest:
         assert isinstance(settings, ShopeeSettings)

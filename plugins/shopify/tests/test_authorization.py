@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,6 +28,12 @@ from pushdsl_shopify.platform import Shopify
 from pushdsl_shopify.sandbox import ShopifySandbox
 from pushdsl_shopify.settings import ShopifyApp, ShopifySettings
 from pushdsl_shopify.signing import callback_signatures
+
+
+def midnight() -> datetime:
+    """No link of this platform depends on it."""
+    return datetime(2026, 1, 5, tzinfo=UTC)
+
 
 STORE = Store("shopify_my", "shopify", "main")
 LISTINGS = [ListingRef("SKU-1", "1000", "2001")]
@@ -74,7 +80,7 @@ def test_it_is_an_authorization() -> None:
 
 
 def test_the_link_asks_the_shop_for_what_is_needed(shopify_settings: Any) -> None:
-    link = urlsplit(allow.link(shopify_settings(), REDIRECT, "a state/&"))
+    link = urlsplit(allow.link(shopify_settings(), REDIRECT, "a state/&", midnight))
 
     assert f"{link.scheme}://{link.netloc}{link.path}" == "https://demo.myshopify.com/admin/oauth/authorize"
     assert parse_qsl(link.query) == [
@@ -246,7 +252,7 @@ def test_secrets_that_shopify_repeats_are_not_passed_on(scripted: Any, reply: An
 async def let_in(connection: Connection, **changed: object) -> Grant | object:
     """Follows the link as a seller does, and exchanges what comes back."""
     app = app_of(connection, **changed)
-    async with connection.http.get(allow.link(app, REDIRECT, "s"), allow_redirects=False) as response:
+    async with connection.http.get(allow.link(app, REDIRECT, "s", midnight), allow_redirects=False) as response:
         assert response.status == 302
         back = dict(parse_qsl(urlsplit(response.headers["Location"]).query))
     return await allow.exchange(app, back, connection.http, connection.now)

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
     from pushdsl_tiktok.sandbox import TikTokSandbox
 
+
+def midnight() -> datetime:
+    """No link of this platform depends on it."""
+    return datetime(2026, 1, 5, tzinfo=UTC)
+
+
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 APP = TikTokApp.model_validate({"app_key": "29a39d", "app_secret": "e59af819cc", "service_id": "7172122430166336261"})
 STORE = Store("tiktok_my", "tiktok", "main", region="MY")
@@ -106,7 +112,7 @@ def test_the_link_names_service_and_state_and_nothing_else(given: dict[str, str]
         {"app_key": "29a39d", "app_secret": "e59af819cc", "service_id": "7172122430166336261", **given}
     )
 
-    address = urlsplit(allow.link(app, "https://erp.example.test/back", "a state/&"))
+    address = urlsplit(allow.link(app, "https://erp.example.test/back", "a state/&", midnight))
     assert page == f"{address.scheme}://{address.netloc}{address.path}"
     assert parse_qsl(address.query) == [("service_id", "7172122430166336261"), ("state", "a state/&")]
 
@@ -416,7 +422,7 @@ async def pushed(connection: Connection) -> object:
 def test_from_the_link_to_a_push_to_a_refresh(in_sandbox: Any) -> None:
     async def talk(sandbox: TikTokSandbox, connection: Connection) -> object:
         app = app_of(connection)
-        called = await agreed(connection, allow.link(app, "http://127.0.0.1:8765/", "the state"))
+        called = await agreed(connection, allow.link(app, "http://127.0.0.1:8765/", "the state", midnight))
         assert (called["state"], called["shop_region"]) == ("the state", "MY")
         granted = await allow.exchange(app, called, connection.http, connection.now)
         assert isinstance(granted, Grant)
@@ -438,7 +444,7 @@ def test_from_the_link_to_a_push_to_a_refresh(in_sandbox: Any) -> None:
 def test_a_seller_who_refuses_sends_no_code(in_sandbox: Any) -> None:
     async def talk(sandbox: TikTokSandbox, connection: Connection) -> object:
         app = app_of(connection)
-        called = await agreed(connection, f"{allow.link(app, '', 's')}&refuse=1")
+        called = await agreed(connection, f"{allow.link(app, '', 's', midnight)}&refuse=1")
         assert called == {"code": "null", "error": "auth_denied", "state": "s"}
         return await allow.exchange(app, called, connection.http, connection.now)
 
@@ -452,7 +458,7 @@ def test_one_of_a_sellers_shops_is_chosen_by_its_region(in_sandbox: Any) -> None
         chosen = []
         for named in ({}, {"region": "SG"}):
             app = app_of(connection, **named)
-            called = await agreed(connection, allow.link(app, "", "s"))
+            called = await agreed(connection, allow.link(app, "", "s", midnight))
             chosen.append(await allow.exchange(app, called, connection.http, connection.now))
         several, grant = chosen
         assert isinstance(several, Refused)
@@ -468,7 +474,7 @@ def test_where_several_sellers_are_open_the_page_asks_who_it_is(in_sandbox: Any)
     async def talk(sandbox: TikTokSandbox, connection: Connection) -> object:
         other = sandbox.open_shop(Store("<other>", "tiktok", "other"), LISTINGS)
         app = app_of(connection)
-        link = allow.link(app, "", "s")
+        link = allow.link(app, "", "s", midnight)
         async with connection.http.get(link) as response:
             page = await response.text()
         assert "&lt;other&gt;" in page
@@ -523,7 +529,7 @@ def test_a_wrong_secret_lets_nobody_in(in_sandbox: Any) -> None:
 
 def test_another_service_has_no_page(in_sandbox: Any) -> None:
     async def talk(sandbox: TikTokSandbox, connection: Connection) -> object:
-        async with connection.http.get(allow.link(app_of(connection, service_id="1"), "", "s")) as response:
+        async with connection.http.get(allow.link(app_of(connection, service_id="1"), "", "s", midnight)) as response:
             return response.status
 
     assert in_sandbox.run(talk, STORE, LISTINGS) == 404

@@ -257,7 +257,7 @@ class Authorization(Protocol):
     refresh_ahead: timedelta
     """How long before the end of an access token the core asks for a new one."""
 
-    def link(self, app: BaseModel, redirect: str, state: str) -> str:
+    def link(self, app: BaseModel, redirect: str, state: str, now: Callable[[], datetime]) -> str:
         """Where the seller agrees; the shop then calls `redirect`, with `state` among its parameters."""
 
     async def exchange(

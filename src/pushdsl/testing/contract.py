@@ -499,7 +499,7 @@ class PlatformContract:
         """The link leads to the redirect with a code, the code to tokens, and the tokens into the shop."""
         authorization = self.authorization()
         app = authorization.app.model_validate(self.app_settings(shop))
-        link = authorization.link(app, REDIRECT, STATE)
+        link = authorization.link(app, REDIRECT, STATE, self.clock)
         assert not shown_in(link, secrets_of(app))
         async with shop.connection.http.get(link, allow_redirects=False) as response:
             assert response.status in (301, 302, 303, 307), f"the consent page answers {response.status}"

@@ -34,7 +34,7 @@ class LazadaAuthorization:
     # As Lazada recommends.
     refresh_ahead = timedelta(minutes=30)
 
-    def link(self, app: BaseModel, redirect: str, state: str) -> str:
+    def link(self, app: BaseModel, redirect: str, state: str, now: Callable[[], datetime]) -> str:
         """`redirect` must be the app's callback address to the letter, so the state stands beside it."""
         asked = cast(LazadaApp, app)  # the core validates with our own model
         query = {

@@ -6,7 +6,7 @@ Shopee has no parameter for a state, so it is carried in the address that the se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -22,20 +22,16 @@ if TYPE_CHECKING:
 CONSENT_PATH = "/api/v2/shop/auth_partner"
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class ShopeeAuthorization:
     """A token is good for four hours, and so is a refresh token for one refresh within thirty days."""
 
     app: type[BaseModel] = ShopeeApp
     refresh_ahead = timedelta(minutes=5)
 
-    def link(self, app: BaseModel, redirect: str, state: str) -> str:
+    def link(self, app: BaseModel, redirect: str, state: str, now: Callable[[], datetime]) -> str:
         """Good for five minutes: the time is signed with it."""
         app = cast(ShopeeApp, app)  # the core validates with our own model
-        partner_id, timestamp = str(app.partner_id), str(int(utc_now().timestamp()))
+        partner_id, timestamp = str(app.partner_id), str(int(now().timestamp()))
         sign = public_sign(app.partner_key.get_secret_value(), partner_id, CONSENT_PATH, timestamp)
         query = {
             "partner_id": partner_id,

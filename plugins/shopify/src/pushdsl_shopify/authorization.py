@@ -24,7 +24,7 @@ class ShopifyAuthorization:
     app: type[BaseModel] = ShopifyApp
     refresh_ahead = timedelta(minutes=5)
 
-    def link(self, app: BaseModel, redirect: str, state: str) -> str:
+    def link(self, app: BaseModel, redirect: str, state: str, now: Callable[[], datetime]) -> str:
         """`redirect` must be among the app's allowed addresses to the letter, so the state stands beside it."""
         asked = cast(ShopifyApp, app)  # the core validates with our own model
         query = {"client_id": asked.client_id, "scope": asked.scopes, "redirect_uri": redirect, "state": state}

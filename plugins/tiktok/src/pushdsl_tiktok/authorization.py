@@ -24,7 +24,7 @@ class TikTokAuthorization:
     app: type[BaseModel] = TikTokApp
     refresh_ahead = timedelta(hours=1)
 
-    def link(self, app: BaseModel, redirect: str, state: str) -> str:
+    def link(self, app: BaseModel, redirect: str, state: str, now: Callable[[], datetime]) -> str:
         """Without `redirect`: TikTok sends the seller to the address that the app is registered with, and no other."""
         app = cast(TikTokApp, app)  # the core validates with our own model
         query = urlencode({"service_id": app.service_id, "state": state}, quote_via=quote)
