@@ -31,7 +31,7 @@ from pushdsl.cli.local_shops import LocalShops, local_shops, open_shops
 from pushdsl.model import Plan, Status
 from pushdsl.pacing import Pace
 from pushdsl.plugins.manager import InstalledPlatforms
-from pushdsl.plugins.platform import Fault, Sandbox
+from pushdsl.plugins.platform import Fault, Sandbox, Shown
 from pushdsl.plugins.sandbox import SandboxServer
 from pushdsl.reconcile import reconcile
 from pushdsl.store import open_store
@@ -250,17 +250,22 @@ def _pairs(plan: Plan, shops: LocalShops) -> Iterator[tuple[int | None, int | No
 
 
 def _lies(project: cycle.Project, shops: LocalShops) -> int:
-    """Cells of which the record says what is shown, and something else is shown."""
+    """Cells of which the record says what is shown, and something else is shown.
+
+    But for those that a promotion holds: some stores take its pieces away by themselves, as an order does.
+    """
     with open_store(project.settings.record_url) as record:
         live = record.live()
-    shown: dict[str, dict[tuple[str, str], int]] = {}
+    shown: dict[str, dict[tuple[str, str], Shown]] = {}
     lies = 0
     for store, store_sku, location, quantity in zip(
         live.store, live.store_sku, live.location, live.quantity, strict=True
     ):
         if store not in shown:
-            shown[store] = _shown(shops, store)
-        lies += quantity is not None and shown[store].get((store_sku, location)) != quantity
+            rows = shops.sandboxes[store.partition("_")[0]].shown(store)
+            shown[store] = {(row.store_sku, row.location): row for row in rows}
+        row = shown[store].get((store_sku, location))
+        lies += quantity is not None and (row is None or (row.quantity != quantity and not row.reserved))
     return lies
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pushdsl.testing import PlatformContract
 from pushdsl.testing.__main__ import main
 
 TESTS = """\
@@ -47,3 +48,13 @@ def test_a_broken_test_is_told_and_fails_the_command(tmp_path: Path, capsys: pyt
 
     assert code == 1
     assert rows["the locations of a store are those that it shows"] == ["required", "**broken**"]
+
+
+def test_the_results_that_are_kept_here_are_of_every_test_of_the_contract() -> None:
+    """Written anew by `python -m pushdsl.testing report plugins/*/tests/test_contract.py -o plugins/CONTRACT.md`."""
+    lines = (Path(__file__).parents[2] / "plugins" / "CONTRACT.md").read_text("utf-8").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")][2:]
+    tests = [name.removeprefix("test_").replace("_", " ") for name in vars(PlatformContract) if name[:5] == "test_"]
+
+    assert [row[0] for row in rows] == tests
+    assert "**broken**" not in {cell for row in rows for cell in row}

@@ -13,7 +13,7 @@ import pytest
 from pushdsl.plugins.platform import CONTRACT
 from pushdsl.testing.contract import PlatformContract
 
-KEPT, BROKEN, NOT_THERE = "kept", "**broken**", "not there"
+KEPT, OWN_WAY, BROKEN, NOT_THERE = "kept", "own test", "**broken**", "not there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Collector:
         self.platforms: dict[str, str] = {}
         self._items: dict[str, tuple[str, str, str]] = {}
         self._outcomes: dict[str, str] = {}
+        self._own: set[str] = set()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         own = {name for name in vars(PlatformContract) if name.startswith("test_")}
@@ -41,6 +42,8 @@ class Collector:
             if isinstance(of, type) and issubclass(of, PlatformContract) and item.name in own:
                 part = getattr(inspect.getattr_static(PlatformContract, item.name), "part", "")
                 self._items[item.nodeid] = (of.platform.name, item.name, part)
+                if getattr(of, item.name) is not getattr(PlatformContract, item.name):
+                    self._own.add(item.nodeid)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.nodeid not in self._items:
@@ -50,7 +53,7 @@ class Collector:
         elif report.skipped:
             self._outcomes.setdefault(report.nodeid, NOT_THERE)
         elif report.when == "call":
-            self._outcomes.setdefault(report.nodeid, KEPT)
+            self._outcomes.setdefault(report.nodeid, OWN_WAY if report.nodeid in self._own else KEPT)
 
     def results(self) -> list[Result]:
         """In the order of the contract. Several classes of one platform: broken in one is broken."""
@@ -64,7 +67,7 @@ class Collector:
         return sorted(found.values(), key=lambda result: (result.platform, order.index(result.test)))
 
 
-_RANK: Mapping[str, int] = {NOT_THERE: 0, KEPT: 1, BROKEN: 2}
+_RANK: Mapping[str, int] = {NOT_THERE: 0, KEPT: 1, OWN_WAY: 2, BROKEN: 3}
 
 
 def report(paths: Iterable[Path]) -> tuple[str, bool]:
@@ -84,7 +87,8 @@ def text_of(results: Iterable[Result]) -> str:
     contract = ".".join(map(str, CONTRACT))
     lines = [
         f"Contract {contract}, pushdsl {version('pushdsl')}. {KEPT.capitalize()}: the test passed. "
-        f"{NOT_THERE.capitalize()}: the platform has no such part.",
+        f"{OWN_WAY.capitalize()}: the platform put a test of its own in its place, which passed. "
+        f"{NOT_THERE.capitalize()}: it has no such part.",
         "",
         f"| test | part | {' | '.join(platforms)} |",
         f"| --- | --- |{' --- |' * len(platforms)}",

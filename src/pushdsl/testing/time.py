@@ -7,7 +7,7 @@ import selectors
 from collections.abc import Mapping
 from typing import Any
 
-PATIENCE = 0.02
+PATIENCE = 0.005
 """Seconds that are really waited for a socket before the loop's time jumps to the next timer."""
 
 
