@@ -17,10 +17,13 @@ from pushdsl.authorizing import answer_in, ask, authorize
 from pushdsl.cli import main
 from pushdsl.cli.local_shops import LocalShops, local_shops, settings_lines
 from pushdsl.cycle import open_project
-from pushdsl.errors import PushdslError
+from pushdsl.errors import PushdslError, SettingsError
 from pushdsl.model import Location, Store
 from pushdsl.plugins.manager import InstalledPlatforms
 from pushdsl.plugins.platform import ListingRef
+from pushdsl.reaching import reach
+from pushdsl.settings import Settings
+from pushdsl.store import open_store
 from pushdsl.tokens import new_key
 
 RULES = """\
@@ -172,3 +175,20 @@ def test_consent_for_another_shop_than_the_file_names_is_refused(
 
         with pytest.raises(PushdslError, match="another shop: its `shop_id`"):
             authorize(project, store, dict(parse_qsl(urlsplit(back).query)))
+
+
+def test_two_stores_of_one_shop_with_one_inventory_are_refused(folder: Path) -> None:
+    """TikTok Shop and Tokopedia of one shop: each store would overwrite what the other set."""
+    app = {"app_key": "29a39d", "app_secret": "app-secret-1", "access_token": "access-token-1"}
+    stores = [Store("a", "tiktok", "a", "ID"), Store("b", "tokopedia", "b", "ID")]
+    platforms = InstalledPlatforms()
+    limits = {store.name: platforms.capabilities(store) for store in stores}
+
+    def reached(cipher: str) -> list[str]:
+        accounts = {"a": {**app, "shop_cipher": "ROW_xyz"}, "b": {**app, "shop_cipher": cipher}}
+        with open_store(f"sqlite:///{folder}/record.db") as record:
+            return list(reach(Settings(folder, accounts=accounts), platforms, stores, limits, record))
+
+    assert reached("ROW_other") == ["a", "b"]
+    with pytest.raises(SettingsError, match="are one shop"):
+        reached("ROW_xyz")

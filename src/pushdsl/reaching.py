@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from pushdsl.calling import Reach
 from pushdsl.errors import SettingsError
 from pushdsl.settings import MissingVariable, Settings, account_in_file, account_settings
@@ -65,7 +67,31 @@ def reach(
             raw = account_in_file(settings, store)
             keepers[store.account] = TokenKeeper(store, platform, raw, given, held, vault)
         reaching[store.name] = Reach(store, platform, given, limits[store.name], keepers.get(store.account))
+    _refuse_one_shop_twice(reaching.values(), platforms)
     return reaching
+
+
+def _refuse_one_shop_twice(reaching: Iterable[Reach], platforms: InstalledPlatforms) -> None:
+    """Two platforms of one distribution may lead to one shop with one inventory, as TikTok Shop and Tokopedia do.
+
+    Raises SettingsError: each store would overwrite what the other set.
+    """
+    shops: dict[tuple[object, ...], Store] = {}
+    for reach in reaching:
+        if (authorization := reach.platform.authorization) is None:
+            continue
+        of_shop = [
+            (name, repr(value)) for name, value in reach.settings
+            if name not in authorization.app.model_fields and not isinstance(value, SecretStr | bool | None)
+        ]  # fmt: skip
+        shop = (platforms.get(reach.platform.name).distribution, *of_shop)
+        other = shops.setdefault(shop, reach.store)
+        if of_shop and other.platform != reach.store.platform:
+            raise SettingsError(
+                f"`{other.name}` on {other.platform} and `{reach.store.name}` on {reach.store.platform} are one shop,"
+                " which has one inventory",
+                "keep one of the two stores in the rules: its quantities are shown on both",
+            )
 
 
 def _held(settings: Settings, store: Store, vault: Vault | None) -> Held | None:
