@@ -84,7 +84,8 @@ def _refuse_one_shop_twice(reaching: Iterable[Reach], platforms: InstalledPlatfo
             (name, repr(value)) for name, value in reach.settings
             if name not in authorization.app.model_fields and not isinstance(value, SecretStr | bool | None)
         ]  # fmt: skip
-        shop = (platforms.get(reach.platform.name).distribution, *of_shop)
+        server = repr(getattr(reach.settings, "base_url", ""))
+        shop = (platforms.get(reach.platform.name).distribution, server, *of_shop)
         other = shops.setdefault(shop, reach.store)
         if of_shop and other.platform != reach.store.platform:
             raise SettingsError(
