@@ -443,6 +443,28 @@ class TestFinding:
     def test_by_kind_of_failure(self, record: RecordStore) -> None:
         assert self.names(record.records(status=Status.FAILED, kind="not_found")) == ["shopee_my CUP Failed"]
 
+    def test_the_last_of_a_cell_hides_what_ended_otherwise_before(self, record: RecordStore) -> None:
+        push(record, planned("CUP", sku="M-1"), at=NOON + 5 * MINUTE)
+        fail(record, planned("MUG", sku="M-1"), NOON + 6 * MINUTE, "locked")
+
+        failed = record.records(status=Status.FAILED, last=True)
+        assert self.names(failed) == ["shopee_my MUG Failed", "lazada_ph MUG Failed"]
+        assert self.names(record.records(store="shopee_my", kind="not_found", last=True)) == []
+        assert self.names(record.records(store="shopee_my", last=True)) == [
+            "shopee_my MUG Failed",
+            "shopee_my CUP Successfully",
+        ]
+
+    def test_records_by_number_begin_after_one_and_leave_out_what_ended_before(self, record: RecordStore) -> None:
+        everything = record.records_after(0, since=NOON)
+        assert [r.id for r in everything] == [1, 2, 3, 4, 5]
+        assert everything == sorted(record.records(), key=lambda r: r.id)
+
+        assert [r.id for r in record.records_after(3, since=NOON)] == [4, 5]
+        assert [r.id for r in record.records_after(0, since=NOON + 3 * MINUTE)] == [4, 5]
+        record.finish([answer(5, planned("PAN", sku="M-2", store="lazada_ph"), NOON + 9 * MINUTE)])
+        assert [r.id for r in record.records_after(0, since=NOON + 9 * MINUTE)] == [5]
+
     def test_what_is_asked_for_is_a_value_and_never_sql(self, record: RecordStore) -> None:
         assert record.records(store="' OR 1=1 --") == []
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -261,17 +262,32 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def records(filters: Mapping[str, object], status: Status | None, limit: int) -> Select[Any]:
-    """The newest records whose columns have these values."""
+def records(filters: Mapping[str, object], status: Status | None, limit: int | None, last: bool = False) -> Select[Any]:
+    """The newest records whose columns have these values; with `last` only the newest of each cell."""
     wanted = [record.c[name] == value for name, value in filters.items()]
     if status is not None:  # in the text, or the index of this status is not used
         wanted.append(record.c.status == _status(status))
+    if last:
+        same_cell = and_(*(_other.c[name] == record.c[name] for name in ("tenant", *KEY)))
+        wanted.append(~exists().where(same_cell, _other.c.id > record.c.id))
     return (
         select(*(record.c[name] for name in COLUMNS))
         .where(_tenant(record), *wanted)
         .order_by(*_newest_first(record, few="sku" in filters or "store_sku" in filters))
         .limit(limit)
     )
+
+
+RECORDS_AFTER: Select[Any] = (
+    select(*(record.c[name] for name in COLUMNS))
+    .where(
+        _tenant(record),
+        record.c.id > _p(record, "id"),
+        or_(record.c.created_at >= _p(record, "created_at"), record.c.finished_at >= _p(record, "created_at")),
+    )
+    .order_by(record.c.id)
+    .limit(bindparam("p_step", type_=Integer))
+)
 
 
 def _newest_first(table: FromClause, *, few: bool) -> Sequence[ColumnElement[Any]]:

@@ -311,13 +311,17 @@ class RecordStore:
         status: Status | None = None,
         reason: int | None = None,
         kind: str | None = None,
-        limit: int = 100,
+        last: bool = False,
+        limit: int | None = 100,
     ) -> list[Record]:
-        """The newest records first, at most `limit`, of those that have every value that is given."""
+        """The newest records first, at most `limit`, of those that have every value that is given.
+
+        With `last` only those that are the newest of their cell.
+        """
         asked = {"store": store, "store_sku": store_sku, "sku": sku, "reason": reason, "kind": kind}
         filters = {name: value for name, value in asked.items() if value is not None}
         with self._transaction() as connection:
-            rows = connection.execute(statements.records(filters, status, limit), self._ours()).fetchall()
+            rows = connection.execute(statements.records(filters, status, limit, last), self._ours()).fetchall()
         return [_record(row._mapping) for row in rows]
 
     def summary(self) -> list[StoreSummary]:
@@ -362,6 +366,13 @@ class RecordStore:
             listings = [{"p_store": store, "p_store_sku": store_sku} for store, store_sku in rows]
             yield [limits | listing for listing in listings]
             last = listings[-1]
+
+    def records_after(self, number: int, *, since: datetime) -> list[Record]:
+        """The next records by their numbers, some at a time, of those that were begun or ended since then."""
+        asked = self._ours() | {"p_id": number, "p_created_at": _milliseconds(since), "p_step": ROWS}
+        with self._transaction() as connection:
+            rows = connection.execute(statements.RECORDS_AFTER, asked).fetchall()
+        return [_record(row._mapping) for row in rows]
 
     # ---- below --------------------------------------------------------------------------------------
 
