@@ -1,22 +1,19 @@
-"""An address in, a checked connection pool out; whatever the file or the disk does wrong is said in plain words."""
+"""An address in, a checked connection pool out; whatever the database does wrong is said in plain words."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy import Connection, Engine, inspect, make_url
+from sqlalchemy.exc import ArgumentError
 
 from pushdsl.errors import PushdslError
-from pushdsl.store.statements import READ_META, WRITE_META
-from pushdsl.store.tables import MARKER, SCHEMA, meta, metadata
-
-BUSY_SECONDS = "10"
-"""How long a write waits for another process's; `?timeout=` in the address says otherwise."""
+from pushdsl.store.postgresql import PostgresqlDatabase
+from pushdsl.store.sqlite import SqliteFile
+from pushdsl.store.statements import READ_META
+from pushdsl.store.tables import MARKER, SCHEMA, meta
 
 READ: Mapping[str, bool] = {}
 WRITE = {"pushdsl_write": True}
@@ -25,109 +22,80 @@ DURABLE = {"pushdsl_write": True, "pushdsl_durable": True}
 """On the disk when it ends. Other writes survive a kill at once, and a power cut only after a moment."""
 
 
-def parse(url: str) -> URL:
-    """The address of a record, and no other; never repeats a password that stands in it. Raises PushdslError."""
+class Database(Protocol):
+    """Where a record is kept; every method raises PushdslError."""
+
+    @property
+    def name(self) -> str:
+        """As messages call it; without user and password."""
+
+    @property
+    def newcomer(self) -> str:
+        """What helps where another program's data is found."""
+
+    def exists(self) -> bool:
+        """Whether there is anything at the address."""
+
+    def engine(self, *, create: bool) -> Engine:
+        """A pool whose transactions heed READ, WRITE and DURABLE."""
+
+    def opened(self, engine: Engine) -> None:
+        """What is to be done once the record is made or known to be ours."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps every other apply off the record; raises PushdslError that says who has it."""
+
+    def telling(self) -> AbstractContextManager[None]:
+        """Turns what the database says into PushdslError; our own mistakes in SQL pass as they are."""
+
+
+def database_at(url: str) -> Database:
+    """The database of this address; never repeats a password that stands in it. Raises PushdslError."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number, as where a password has a `/`
         raise PushdslError(
-            "the record's address cannot be read", "write it as `sqlite:///.pushdsl/record.db`"
+            "the record's address cannot be read",
+            "write it as `sqlite:///.pushdsl/record.db` or `postgresql://USER@HOST/DATABASE`",
         ) from None
-    if parsed.get_backend_name() != "sqlite":
-        raise PushdslError(
-            f"records cannot be kept in `{parsed.get_backend_name()}` yet", "use `sqlite:///` and the path of a file"
-        )
-    if parsed.database in (None, "", ":memory:") or "uri" in parsed.query:
-        raise PushdslError("the record's address names no file", "write it as `sqlite:///.pushdsl/record.db`")
-    return parsed if "timeout" in parsed.query else parsed.update_query_dict({"timeout": BUSY_SECONDS})
+    match parsed.get_backend_name():
+        case "sqlite":
+            return SqliteFile.at(parsed)
+        case "postgresql" | "postgres":
+            return PostgresqlDatabase.at(parsed)
+        case other:
+            raise PushdslError(
+                f"records cannot be kept in `{other}`", "use `sqlite:///` and the path of a file, or `postgresql://`"
+            )
 
 
-def path_of(url: URL) -> Path:
-    assert url.database is not None
-    return Path(url.database)
-
-
-def exists(url: URL) -> bool:
-    """Whether there is anything at the address; an empty file is what a creation leaves that was killed."""
-    path = path_of(url)
-    try:
-        return path.is_dir() or path.stat().st_size > 0
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError as error:
-        raise _unusable(path, error) from None
-
-
-def connect(url: URL, *, create: bool) -> Engine:
-    """A pool whose file is a record of ours, made if `create` says so, and then also proved to be writable.
+def connect(database: Database, *, create: bool) -> Engine:
+    """A pool on a record of ours, made or brought up to date if `create` says so, and then also proved to be writable.
 
     Raises PushdslError.
     """
-    path = path_of(url)
-    if create:
-        _make_folder(path.parent)
-    engine = create_engine(url, hide_parameters=True, paramstyle="named")
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    engine = database.engine(create=create)
     try:
-        with telling(path):
-            _check(engine, path, create)
+        with database.telling():
+            _check(engine, database, create)
+            if create:
+                database.opened(engine)
     except BaseException:
         engine.dispose()
         raise
     return engine
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unusable(folder, error) from None
+def _check(engine: Engine, database: Database, create: bool) -> None:
+    with engine.connect().execution_options(**(DURABLE if create else READ)) as connection, connection.begin():
+        new = create and not inspect(connection).get_table_names()
+        schema = None if new else _known_schema(database, _schema(connection))
+        if create and schema != SCHEMA:
+            from pushdsl.store.migrations import migrate  # imports Alembic, which an up-to-date record does not need
 
-
-def _unusable(path: Path, error: OSError) -> PushdslError:
-    return PushdslError(
-        f"cannot use `{path}` for the record: {(error.strerror or 'unknown fault').lower()}",
-        "make it readable and writable, or name another file under `[record]` in `pushdsl.toml`",
-    )
-
-
-def _prepare(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, and not by the driver
-
-
-def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('pushdsl_durable') else 'NORMAL'}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("pushdsl_write") else "BEGIN")
-
-
-def _check(engine: Engine, path: Path, create: bool) -> None:
-    with engine.connect().execution_options(**(WRITE if create else READ)) as connection, connection.begin():
-        if create and not inspect(connection).get_table_names():
-            metadata.create_all(connection)
-            connection.execute(WRITE_META, {"p_tenant": "", "p_name": MARKER, "p_value": SCHEMA})
-        schema = _schema(connection)
-        _check_schema(path, schema)
-        if create and schema != SCHEMA:  # so far every newer schema only has tables more
-            metadata.create_all(connection)
-            connection.execute(WRITE_META, {"p_tenant": "", "p_name": MARKER, "p_value": SCHEMA})
-        if create:  # a file that cannot be written is found now, and not after the first push
+            migrate(connection, schema, SCHEMA)
+        if create:  # a record that cannot be written is found now, and not after the first push
             connection.execute(meta.update().values(value=meta.c.value))
-    if create:
-        _let_readers_read_on(engine)
-
-
-def _let_readers_read_on(engine: Engine) -> None:
-    """Keeps writes beside the file until nobody reads the old state; the file remembers."""
-    with engine.connect() as connection:
-        driver: Any = connection.connection  # not through SQLAlchemy, which would begin a transaction
-        try:
-            driver.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                raise
-            # someone else is in the file just now: it works as it is, and the next to open it asks again
 
 
 def _schema(connection: Connection) -> int | None:
@@ -138,51 +106,12 @@ def _schema(connection: Connection) -> int | None:
     return connection.execute(READ_META, {"p_tenant": "", "p_name": MARKER}).scalar()
 
 
-def _check_schema(path: Path, schema: int | None) -> None:
+def _known_schema(database: Database, schema: int | None) -> int:
     if schema is None:
-        raise _foreign(path)
+        raise PushdslError(f"`{database.name}` is no record of pushdsl", database.newcomer)
     if schema > SCHEMA:
         raise PushdslError(
-            f"`{path}` was written by a newer pushdsl (record {schema}; this one knows {SCHEMA})",
-            "update pushdsl, or name another file under `[record]` in `pushdsl.toml`",
+            f"`{database.name}` was written by a newer pushdsl (record {schema}; this one knows {SCHEMA})",
+            "update pushdsl, or name another record under `[record]` in `pushdsl.toml`",
         )
-
-
-def _foreign(path: Path) -> PushdslError:
-    return PushdslError(
-        f"`{path}` is no record of pushdsl", "move it away, or name another file under `[record]` in `pushdsl.toml`"
-    )
-
-
-# ---- faults -----------------------------------------------------------------------------------------
-
-_SAYINGS = {
-    sqlite3.SQLITE_BUSY: ("`{}` is locked by another process", "wait until it ends, then try again"),
-    sqlite3.SQLITE_LOCKED: ("`{}` is locked by another process", "wait until it ends, then try again"),
-    sqlite3.SQLITE_READONLY: ("`{}` cannot be written", "make the file and its folder writable"),
-    sqlite3.SQLITE_PERM: ("`{}` cannot be written", "make the file and its folder writable"),
-    sqlite3.SQLITE_CANTOPEN: ("`{}` cannot be opened", "make the file and its folder readable and writable"),
-    sqlite3.SQLITE_FULL: ("the disk of `{}` is full", "make room on it, then try again"),
-    sqlite3.SQLITE_IOERR: ("the disk of `{}` gave an error", "check the disk, then try again"),
-    sqlite3.SQLITE_CORRUPT: (
-        "`{}` is damaged", "put back a copy of it, or move it away and read the stores again with `pushdsl reconcile`"
-    ),
-}  # fmt: skip
-
-
-@contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """Turns what a database says about its file into PushdslError; our own mistakes in SQL pass as they are."""
-    try:
-        yield
-    except (IntegrityError, ProgrammingError):
-        raise
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        cause = error.orig if isinstance(error, DatabaseError) else error
-        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the higher bits say where exactly
-        if code == sqlite3.SQLITE_NOTADB:
-            raise _foreign(path) from None
-        if code not in _SAYINGS:
-            raise
-        message, help = _SAYINGS[code]
-        raise PushdslError(message.format(path), help) from error
+    return schema
