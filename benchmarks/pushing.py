@@ -2,10 +2,11 @@
 
     python benchmarks/pushing.py --listings 20000 --reps 5
 
-The stores are the local ones, in a process of their own. The bare client sends as many requests as pushdsl did, with
-bodies of the same sizes made as JSON from as many rows, over connections that are kept, as many at once, and decodes
-JSON answers of the same sizes; it signs nothing and checks no answer. Only this process's CPU counts (user and system);
-both run in turn.
+The stores are the local ones, in a process of their own. What pushdsl sends and is answered is noted in a first run.
+The bare client then sends as many requests with bodies of the same sizes, made as JSON from as many rows, over
+connections that are kept, as many at once, and decodes the very same answers; it signs nothing and checks nothing. Each
+client runs in a process of its own, once to warm up and once for the figure: user and system CPU of that process, all
+its threads. Every cell must be confirmed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -56,43 +59,76 @@ CASES = (
 
 @dataclass(frozen=True)
 class Sent:
-    """One request as its sizes: what went out and what came back."""
+    """One request: how long its body was, and the answer."""
 
     body: int
-    answer: int
+    answer: str
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--listings", type=int, default=20_000)
     parser.add_argument("--reps", type=int, default=5)
+    parser.add_argument("--cases", nargs="+", default=[case.name for case in CASES])
     parser.add_argument("--serve", metavar="CASE", help=argparse.SUPPRESS)
+    parser.add_argument("--client", nargs=3, metavar=("WHICH", "CASE", "ROUND"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
-        serve(next(case for case in CASES if case.name == args.serve), args.listings)
-        return
-    print(f"µs of CPU a listing, {args.listings:,} listings")
-    print(f"{'':20} {'calls':>7} {'pushdsl':>12} {'bare':>12}   ratio")
-    for case in CASES:
-        _measure(case, args.listings, args.reps)
+        serve(_case(args.serve), args.listings, args.folder)
+    elif args.client:
+        which, name, number = args.client
+        _measured(which, _case(name), int(number), args.listings, args.folder)
+    else:
+        print(f"µs of CPU a listing, {args.listings:,} listings, median of {args.reps}")
+        print(f"{'':20} {'calls':>7} {'pushdsl':>12} {'bare':>12}   ratio {'µs a call more':>15}")
+        for name in args.cases:
+            with tempfile.TemporaryDirectory() as folder:
+                _compare(_case(name), args.listings, args.reps, Path(folder))
 
 
-def _measure(case: Case, listings: int, reps: int) -> None:
-    command = [sys.executable, __file__, "--serve", case.name, "--listings", str(listings)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+def _case(name: str) -> Case:
+    return next(case for case in CASES if case.name == name)
+
+
+def _command(*arguments: object) -> list[str]:
+    return [sys.executable, __file__, *map(str, arguments)]
+
+
+def _compare(case: Case, listings: int, reps: int, folder: Path) -> None:
+    common = "--listings", listings, "--folder", folder
+    serving = _command("--serve", case.name, *common)
+    seconds: dict[str, list[float]] = {"pushdsl": [], "bare": []}
+    with subprocess.Popen(serving, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         assert server.stdin is not None
-        told = json.loads(server.stdout.readline())
-        sent = asyncio.run(_by_pushdsl(case, listings, told["settings"], 0, recorded=True))[1]
-        asyncio.run(_by_hand(told["bare"], sent, listings))
-        ours: list[float] = []
-        bare: list[float] = []
+        server.stdout.readline()
+        settings = json.loads((folder / "settings.json").read_text("utf-8"))
+        sent = asyncio.run(_by_pushdsl(case, listings, settings, 0, recorded=True))[1]
+        (folder / "sent.json").write_text(json.dumps([[one.body, one.answer] for one in sent]), "utf-8")
         for number in range(1, reps + 1):
-            ours.append(asyncio.run(_by_pushdsl(case, listings, told["settings"], number))[0])
-            bare.append(asyncio.run(_by_hand(told["bare"], sent, listings)))
+            for which, figures in seconds.items():
+                done = subprocess.run(
+                    _command("--client", which, case.name, 2 * number, *common), capture_output=True, check=True
+                )
+                figures.append(float(done.stdout))
         server.stdin.close()
-    mine, theirs = (statistics.median(seconds) / listings * 1e6 for seconds in (ours, bare))
-    print(f"{case.name:20} {len(sent):7,} {mine:12.1f} {theirs:12.1f} {mine / theirs:7.2f}", flush=True)
+    ours, bare = (statistics.median(figures) / listings * 1e6 for figures in seconds.values())
+    more = (ours - bare) * listings / len(sent)
+    print(f"{case.name:20} {len(sent):7,} {ours:12.1f} {bare:12.1f} {ours / bare:7.2f} {more:15.0f}", flush=True)
+
+
+def _measured(which: str, case: Case, number: int, listings: int, folder: Path) -> None:
+    """In a process of its own: warms up, then prints the seconds of CPU of a second run."""
+    sent = [Sent(*row) for row in json.loads((folder / "sent.json").read_text("utf-8"))]
+    bare = (folder / "bare").read_text("utf-8")
+    settings = json.loads((folder / "settings.json").read_text("utf-8"))
+    for turn in (number, number + 1):
+        if which == "pushdsl":
+            seconds = asyncio.run(_by_pushdsl(case, listings, settings, turn))[0]
+        else:
+            seconds = asyncio.run(_by_hand(bare, sent, listings))
+    print(seconds)
 
 
 # ---- the two clients --------------------------------------------------------------------------------
@@ -134,7 +170,7 @@ class _Recording(Gates):
             response = await handler(request)
             answer = await response.read()
             body = request.body
-            sent.append(Sent(body.size or 0 if body else 0, len(answer)))
+            sent.append(Sent(body.size or 0 if body else 0, answer.decode()))
             return response
 
         gate.middleware = noting  # type: ignore[method-assign]
@@ -151,8 +187,8 @@ async def _by_hand(url: str, sent: Sequence[Sent], listings: int) -> float:
         async def worker() -> None:
             for number, one in rest:
                 body = json.dumps([{"sku": f"SKU-{k:06d}", "quantity": k % 500} for k in range(number, number + rows)])
-                async with http.post(f"{url}/{one.answer}", data=body.encode().ljust(one.body)) as response:
-                    assert (await response.json())["ok"]
+                async with http.post(f"{url}/{number}", data=body.encode().ljust(one.body)) as response:
+                    assert isinstance(await response.json(), dict)
 
         await asyncio.gather(*(worker() for _ in range(CALLS_AT_ONCE)))
     return time.process_time() - began
@@ -175,26 +211,30 @@ def _job(case: Case, row: int, number: int) -> Job:
 # ---- the stores -------------------------------------------------------------------------------------
 
 
-def serve(case: Case, listings: int) -> None:
-    """The local store of the case and an address that answers with so many bytes, until standard input ends."""
+def serve(case: Case, listings: int, folder: Path) -> None:
+    """The local store of the case, and an address that repeats what was answered; until standard input ends."""
     with local_shops() as shops:
         sandbox = shops.start(InstalledPlatforms(), case.platform)
         assert isinstance(sandbox, SandboxServer)
         sandbox.bear_any_rate()
         settings = sandbox.open_shop(_store(case), [_ref(case, row) for row in range(listings)], 5)
-        bare = shops._run(_bare())
-        print(json.dumps({"settings": settings, "bare": bare}), flush=True)
+        (folder / "settings.json").write_text(json.dumps(settings), "utf-8")
+        (folder / "bare").write_text(shops._run(_repeating(folder / "sent.json")), "utf-8")
+        print("ready", flush=True)
         sys.stdin.read()
 
 
-async def _bare() -> str:
+async def _repeating(sent: Path) -> str:
+    answers: list[str] = []
+
     async def answer(request: web.Request) -> web.Response:
         await request.read()
-        filling = "x" * max(0, int(request.match_info["size"]) - 22)
-        return web.Response(text='{"ok":true,"filling":"' + filling + '"}', content_type="application/json")
+        if not answers:
+            answers.extend(answer for _, answer in json.loads(sent.read_text("utf-8")))
+        return web.Response(text=answers[int(request.match_info["number"])], content_type="application/json")
 
     app = web.Application(client_max_size=2**24)
-    app.add_routes([web.post("/{size}", answer)])
+    app.add_routes([web.post("/{number}", answer)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
