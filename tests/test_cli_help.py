@@ -87,6 +87,7 @@ def test_every_command_has_a_section() -> None:
         ["explain", "shopee_my", "MUG-03", "--json"],
         ["render", "--json"],
         ["apply", "--json"],
+        ["retry", "--json"],
         ["records", "--json"],
         ["status", "--json"],
         ["platforms", "--json"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
@@ -51,15 +51,17 @@ def apply(
     planned: Plan,
     *,
     now: bool = False,
+    only: Collection[CellKey] | None = None,
     reason: Reason | None = None,
     on_progress: OnProgress = lambda _: None,
     pace: Pace = Pace(),  # noqa: B008  # frozen
 ) -> Applied:
     """Carries out a plan and records every outcome. `now` sends held and unchanged cells too.
 
+    With `only` the plan is carried out for those cells, and nothing is recorded of the others.
     Raises SettingsError before the first call where a store to push lacks its settings.
     """
-    cells = planned_cells(planned)
+    cells = planned_cells(planned) if only is None else planned_cells(planned).of(only)
     sending = list(cells.having("push", "held", "unchanged") if now else cells.having("push"))
     stores = [inputs.rules.stores[name] for name in sorted({cell.store for cell in sending})]
     check_settings(project.settings, project.platforms, stores)

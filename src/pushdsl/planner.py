@@ -5,7 +5,7 @@ Columns for many cells, Python integers for one (`explain`): both run the same l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -25,6 +25,7 @@ from pushdsl.model import (
     PACK_MAX,
     QUANTITY_MAX,
     Action,
+    CellKey,
     Facts,
     Mode,
     Plan,
@@ -256,6 +257,13 @@ class PlannedCells(Sequence[PlannedCell]):
         """The cells at these places."""
         return self._part(self._rows[rows])
 
+    def of(self, keys: Collection[CellKey]) -> PlannedCells:
+        """The cells of these keys; a key without a cell is left out."""
+        wanted = {(key.store, key.store_sku, key.location) for key in keys}
+        stores, names = self._facts.listings.store[self._cells.listing[self._rows]].tolist(), self._facts.stores
+        named = enumerate(zip(stores, self.names(), strict=True))
+        return self.at(np.array([k for k, (store, name) in named if (names[store], *name) in wanted], np.int64))
+
     @property
     def store_names(self) -> Sequence[str]:
         """All stores of the facts; `numbers` speaks of them by their place here."""
@@ -390,6 +398,10 @@ def _problems(
     yield from _about_days(facts, cells, results)
     yield from _about_what_stores_cannot(rules, cells, results)
     yield from _about_locations(rules, facts)
+
+
+WITHOUT_CELL = frozenset({"PUSH500", "PUSH501", "PUSH502", "PUSH503", "PUSH513"})
+"""The codes of the problems that say why a listing has no cell."""
 
 
 def _why_no_cell(facts: Facts, claims: Claims, rules: CheckedRules, row: int) -> tuple[str, str]:

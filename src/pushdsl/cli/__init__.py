@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "show how one listing's quantity comes about",
     "render": "show rules as plain sentences, or as a table",
     "apply": "push the differences to the stores",
+    "retry": "push what failed once more, as it is planned now",
     "reconcile": "read what a store shows and keep it",
     "authorize": "let the app into a seller's shop and keep its tokens",
     "locations": "show which warehouses a store has",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +15,9 @@ from pushdsl.applying import apply, refuse_unless_safe
 from pushdsl.cli.inputs import add_facts, add_json, add_rules_option, project_of, warn_about_facts
 from pushdsl.cycle import Inputs, Project
 from pushdsl.errors import RefusedPlan
-from pushdsl.model import Plan
+from pushdsl.model import CellKey, Plan
 from pushdsl.planfile import SavedPlan, changed_cells, iso, plan_json, read_plan
+from pushdsl.planner import planned_cells
 from pushdsl.recorder import Applied, OnProgress
 from pushdsl.report.plans import plan_lines
 from pushdsl.report.terminal import print_lines
@@ -51,11 +52,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if applied.complete else 6
 
 
-def carry_out(project: Project, inputs: Inputs, planned: Plan, *, now: bool = False) -> Applied:
+def carry_out(
+    project: Project, inputs: Inputs, planned: Plan, *, now: bool = False, only: Collection[CellKey] | None = None
+) -> Applied:
     """Pushes, with a progress bar on a terminal."""
-    total = len(planned.cells) - planned.summary["blocked"] if now else planned.summary["push"]
+    cells = planned_cells(planned) if only is None else planned_cells(planned).of(only)
+    total = len(cells.having("push", "held", "unchanged") if now else cells.having("push"))
     with _progress(total) as on_progress:
-        return apply(project, inputs, planned, now=now, on_progress=on_progress)
+        return apply(project, inputs, planned, now=now, only=only, on_progress=on_progress)
 
 
 def applied_lines(applied: Applied) -> Iterator[str]:
@@ -72,12 +76,15 @@ def applied_lines(applied: Applied) -> Iterator[str]:
 
 
 def _dict(planned: Plan, applied: Applied) -> dict[str, object]:
+    return {"format": "pushdsl.apply/1", "planned": dict(planned.summary), **applied_dict(applied)}
+
+
+def applied_dict(applied: Applied) -> dict[str, object]:
+    """What came of it, for a program."""
     failures = [
         {"store": c.store, "store_sku": c.store_sku, "location": c.location, "detail": d} for c, d in applied.failures
     ]
     return {
-        "format": "pushdsl.apply/1",
-        "planned": dict(planned.summary),
         "confirmed": applied.confirmed,
         "failed": applied.failed,
         "not_sent": applied.not_sent,

@@ -47,16 +47,21 @@ def print_records(found: Sequence[Record]) -> None:
 
 
 def _find(args: argparse.Namespace) -> list[Record]:
-    if args.reason is not None and args.reason not in set(Reason):
-        numbers = ", ".join(str(r.value) for r in Reason)
-        raise PushdslError(f"there is no reason {args.reason}", f"reasons: {numbers}")
-    if args.kind is not None:
-        _known_kind(args.kind)
+    known_filters(args)
     record = open_existing(project_of(args).settings.record_url)
     if record is None:
         return []
     with record:
         return _query(record, args)
+
+
+def known_filters(args: argparse.Namespace) -> None:
+    """Raises PushdslError where `--reason` or `--kind` names none that there is."""
+    if args.reason is not None and args.reason not in set(Reason):
+        numbers = ", ".join(str(r.value) for r in Reason)
+        raise PushdslError(f"there is no reason {args.reason}", f"reasons: {numbers}")
+    if args.kind is not None:
+        _known_kind(args.kind)
 
 
 def _known_kind(kind: str) -> None:

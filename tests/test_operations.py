@@ -1,0 +1,330 @@
+"""What operators ask for: push what failed once more, say why a store shows what it shows, take the records along."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pushdsl import cycle
+from pushdsl.applying import apply
+from pushdsl.cli import main
+from pushdsl.model import Live, Reason, Status
+from pushdsl.pacing import Pace
+from pushdsl.plugins.platform import Batch, Confirmed, Outcome, Refused, Unauthorized
+from pushdsl.plugins.simulated import SimulatedPlatform
+from pushdsl.store import RecordStore, open_store
+from tests.shop import SIMULATED, edit_file, make_project, open_for_business, shown, write_facts
+
+BEGAN = datetime(2026, 5, 4, 12, tzinfo=UTC)
+GONE = Refused("207", "SKU not exist", "not_found")
+LOCKED = Refused("promotion", "a promotion holds this listing", "locked")
+EXPIRED = Unauthorized("reauthorize", "the token has run out", code="token_expired")
+
+
+@dataclass
+class Shop:
+    """A project of four mugs in three stores, which answer what a test wants, at the time that it wants."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+    answers: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    sent: list[tuple[str, str, int]] = field(default_factory=list)
+    at: datetime = BEGAN
+
+    def now(self) -> datetime:
+        return self.at
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        self.sent.clear()
+        self.capsys.readouterr()
+        assert main(arguments) == code
+        return self.capsys.readouterr().out
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", code=code))
+
+    def refused(self, *arguments: str) -> str:
+        """What is said where a command is refused; it has sent nothing."""
+        self.sent.clear()
+        self.capsys.readouterr()
+        assert main(arguments) == 1
+        assert self.sent == []
+        return self.capsys.readouterr().err
+
+    def why_not(self, store_sku: str, store: str = "shopee_my") -> str:
+        (line,) = self.run("why-not", store, store_sku).splitlines()
+        return line
+
+    def stock(self, *rows: str) -> None:
+        write_facts(self.folder, "stock", "warehouse,sku,on_hand", list(rows))
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        edit_file(self.folder / file, old, new)
+
+    def record(self) -> RecordStore:
+        return open_store(f"sqlite:///{self.folder}/.pushdsl/record.db", create=False)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shop:
+    shop = Shop(make_project(tmp_path / "shop", SIMULATED, skus=4), capsys)
+
+    async def push(_: object, batch: Batch) -> list[Outcome]:
+        store = batch.connection.store.name
+        shop.sent.extend((store, cell.store_sku, cell.quantity) for cell in batch.cells)
+        return [shop.answers.get((store, cell.store_sku), Confirmed()) for cell in batch.cells]
+
+    async def sleep(_: float) -> None:
+        """Nothing waits."""
+
+    monkeypatch.chdir(shop.folder)
+    monkeypatch.setattr(SimulatedPlatform, "push", push)
+    monkeypatch.setattr("pushdsl.cli.apply.apply", partial(apply, pace=Pace(shop.now, sleep)))
+    monkeypatch.setattr(cycle, "utc_now", shop.now)
+    return shop
+
+
+THREE = {
+    ("shopee_my", "MUG-00"): LOCKED,
+    ("shopee_my", "MUG-01"): GONE,
+    ("tiktok_my", "MUG-01"): LOCKED,
+}
+
+
+def failed(shop: Shop, answers: Mapping[tuple[str, str], Outcome] = THREE) -> None:
+    """An apply of which these cells failed; afterwards the stores take everything."""
+    shop.answers = dict(answers)
+    shop.run("apply", code=6)
+    shop.answers = {}
+
+
+# ---- retry ------------------------------------------------------------------------------------------
+
+
+def test_what_failed_is_pushed_again_and_nothing_else(shop: Shop) -> None:
+    failed(shop)
+
+    printed = shop.run("retry")
+
+    assert sorted(shop.sent) == [("shopee_my", "MUG-00", 8), ("shopee_my", "MUG-01", 9), ("tiktok_my", "MUG-01", 9)]
+    assert printed.splitlines() == [
+        "3 failed, 3 to push again, 0 with nothing to send",
+        "3 confirmed, 0 failed, 0 not sent",
+    ]
+    assert shop.run("retry") == "nothing to retry: of no such cell is the newest record Failed\n"
+    assert shop.sent == []
+
+
+def test_a_retry_is_a_new_record_for_reason_16_linked_to_the_old(shop: Shop) -> None:
+    failed(shop)
+    old = {(r["store"], r["store_sku"]): r["id"] for r in shop.json("records", "--status", "Failed")}
+
+    report = shop.json("retry", "--kind", "locked")
+
+    links = {(one["store"], one["store_sku"]): one["record"] for one in report["retried"]}
+    assert links == {key: old[key] for key in [("shopee_my", "MUG-00"), ("tiktok_my", "MUG-01")]}
+    new = shop.json("records", "--reason", "16")
+    assert {(r["store"], r["store_sku"], r["status"]) for r in new} == {(*key, "Successfully") for key in links}
+    assert min(r["id"] for r in new) > max(old.values())
+    assert len(shop.json("records", "--status", "Failed")) == 3, "the old ones stay as they ended"
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (["--store", "shopee_my"], ["shopee_my MUG-00", "shopee_my MUG-01"]),
+        (["--kind", "locked"], ["shopee_my MUG-00", "tiktok_my MUG-01"]),
+        (["--kind", "not_found"], ["shopee_my MUG-01"]),
+        (["--sku", "MUG-01"], ["shopee_my MUG-01", "tiktok_my MUG-01"]),
+        (["--store-sku", "MUG-00"], ["shopee_my MUG-00"]),
+        (["--reason", "101"], ["shopee_my MUG-00", "shopee_my MUG-01", "tiktok_my MUG-01"]),
+        (["--reason", "16"], []),
+        (["--kind", "locked", "--store", "tiktok_my"], ["tiktok_my MUG-01"]),
+        (["--kind", "temporary"], []),
+    ],
+)
+def test_a_filter_chooses_among_what_failed(shop: Shop, filters: list[str], expected: list[str]) -> None:
+    failed(shop)
+
+    shop.run("retry", *filters)
+
+    assert sorted(f"{store} {sku}" for store, sku, _ in shop.sent) == expected
+
+
+def test_what_was_confirmed_since_has_not_failed(shop: Shop) -> None:
+    failed(shop)
+    shop.answers = {("tiktok_my", "MUG-01"): LOCKED}
+    shop.run("apply", code=6)
+
+    assert [one["store"] for one in shop.json("retry", code=6)["retried"]] == ["tiktok_my"]
+
+
+def test_the_quantity_is_the_one_that_is_planned_now(shop: Shop) -> None:
+    failed(shop)
+    shop.stock("kl,MUG-00,10", "kl,MUG-01,31", "kl,MUG-02,12", "kl,MUG-03,50")
+
+    shop.run("retry")
+
+    assert sorted(shop.sent) == [("shopee_my", "MUG-00", 8), ("shopee_my", "MUG-01", 29), ("tiktok_my", "MUG-01", 29)]
+    with shop.record() as record:
+        assert [r.quantity for r in record.records(sku="MUG-03")] == [11, 11, 11], "nothing is recorded of the others"
+
+
+def test_what_fails_again_is_told_and_can_be_retried_again(shop: Shop) -> None:
+    failed(shop)
+    shop.answers = {("shopee_my", "MUG-01"): GONE}
+
+    report = shop.json("retry", code=6)
+
+    assert (report["matched"], report["confirmed"], report["failed"]) == (3, 2, 1)
+    assert report["failures"] == [
+        {"store": "shopee_my", "store_sku": "MUG-01", "location": "", "detail": "SKU not exist"}
+    ]
+    assert [one["store_sku"] for one in shop.json("retry", "--reason", "16", code=6)["retried"]] == ["MUG-01"]
+
+
+def test_what_shows_the_number_already_is_sent_all_the_same(shop: Shop) -> None:
+    failed(shop)
+    with shop.record() as record:
+        (old,) = record.records(store="tiktok_my", status=Status.FAILED)
+        record.observe([(old.key, Live(9))], at=BEGAN)
+    cells = shop.json("plan")["cells"]
+    assert [c["action"] for c in cells if (c["store"], c["store_sku"]) == ("tiktok_my", "MUG-01")] == ["unchanged"]
+
+    shop.run("retry", "--store", "tiktok_my")
+
+    assert shop.sent == [("tiktok_my", "MUG-01", 9)]
+
+
+def test_cells_that_have_nothing_to_send_are_named_with_why(shop: Shop) -> None:
+    shop.answers = {(store, f"MUG-0{k}"): LOCKED for store in ("shopee_my", "lazada_my") for k in range(4)}
+    shop.run("apply", code=6)
+    shop.answers = {}
+    shop.stock("kl,MUG-01,11", "kl,MUG-02,12", "kl,MUG-03,13")
+    shop.edit("facts/listings.csv", "shopee_my,MUG-01,1000,5001,MUG-01\n", "")
+    shop.edit("facts/listings.csv", "shopee_my,MUG-02,1000,5002,MUG-02", "shopee_my,MUG-02,1000,5002,")
+    shop.edit("rules.push", "store lazada_my on simulated\n", "")
+    shop.edit("rules.push", "to shopee_my, lazada_my, tiktok_my", "to shopee_my, tiktok_my")
+
+    printed = shop.run("retry")
+
+    assert shop.sent == [("shopee_my", "MUG-03", 11)]
+    lines = printed.splitlines()
+    assert lines[:4] == [
+        f"nothing to send: lazada_my MUG-0{k}: the rules declare no such store any more" for k in range(4)
+    ]
+    assert lines[4:] == [
+        "nothing to send: shopee_my MUG-00: blocked: unknown stock: no row in any warehouse of the rule",
+        "nothing to send: shopee_my MUG-01: the facts have no such listing any more",
+        "nothing to send: shopee_my MUG-02: mapped to no merchant SKU, so not pushed",
+        "8 failed, 1 to push again, 7 with nothing to send",
+        "1 confirmed, 0 failed, 0 not sent",
+    ]
+    again = shop.json("retry")
+    assert (again["matched"], again["retried"], shop.sent) == (7, [], [])
+    assert [f"{one['store_sku']}: {one['why']}" for one in again["nothing_to_send"][-1:]] == [
+        "MUG-02: mapped to no merchant SKU, so not pushed"
+    ]
+
+
+def test_a_listing_that_the_store_does_not_have_is_not_pushed_again(shop: Shop) -> None:
+    (shop.folder / "pushdsl.toml").write_text("[accounts.shopee_my.capabilities]\nunbinds_on_not_found = true\n")
+    failed(shop, {("shopee_my", "MUG-01"): GONE})
+    shop.at += timedelta(minutes=20)
+    shop.answers = {("shopee_my", "MUG-01"): GONE}
+    shop.run("retry", code=6)
+
+    report = shop.json("retry")
+
+    assert shop.sent == []
+    assert [one["why"] for one in report["nothing_to_send"]] == [
+        "the store said twice that it has no such listing, so it is unbound and not pushed"
+    ]
+
+
+def test_a_location_that_is_mapped_no_more_is_named(shop: Shop) -> None:
+    mapped = 'store shopee_my on simulated {\n  location kl -> "B"\n  location kl -> "C"\n}'
+    shop.edit("rules.push", "store shopee_my on simulated", mapped)
+    failed(shop, {("shopee_my", "MUG-00"): LOCKED})
+    shop.edit("rules.push", '  location kl -> "C"\n', "")
+
+    report = shop.json("retry")
+
+    assert [(one["location"], one["why"]) for one in report["nothing_to_send"]] == [
+        ("C", "it has no location `C` in rules and facts any more")
+    ]
+    assert [one["location"] for one in report["retried"]] == ["B"]
+
+
+def test_what_a_crash_cut_off_has_failed(shop: Shop) -> None:
+    shop.run("apply")
+    with shop.record() as record:
+        inputs = cycle.read_inputs(cycle.open_project([shop.folder]))
+        cells = [cell for cell in cycle.plan(inputs, BEGAN).cells if cell.key.store_sku == "MUG-02"]
+        record.begin(cells, reason=Reason.RULE_CHANGE, at=BEGAN)
+
+    assert shop.json("retry", "--kind", "unknown")["confirmed"] == 3
+
+
+def test_nothing_is_retried_while_pushing_is_switched_off(shop: Shop) -> None:
+    failed(shop)
+    (shop.folder / "pushdsl.toml").write_text("[push]\nenabled = false\n")
+
+    assert "pushing is switched off" in shop.refused("retry")
+
+
+def test_nothing_is_retried_from_a_plan_that_empties_the_stores(shop: Shop) -> None:
+    failed(shop)
+    shop.stock(*(f"kl,MUG-0{k},0" for k in range(4)))
+
+    said = shop.refused("retry")
+    assert "pieces shown would go to 0, more than 20 %" in said
+    shop.run("retry", "--allow-zeroing")
+    assert sorted(shop.sent) == [("shopee_my", "MUG-00", 0), ("shopee_my", "MUG-01", 0), ("tiktok_my", "MUG-01", 0)]
+
+
+def test_nothing_is_retried_while_an_apply_is_running(shop: Shop) -> None:
+    failed(shop)
+    with shop.record() as record, record.lock():
+        assert "is applying a plan to the same record" in shop.refused("retry")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--kind", "nonsense"], "there is no kind of failure `nonsense`"),
+        (["--kind", "not_sent"], "what was not sent has not failed"),
+        (["--reason", "18"], "there is no reason 18"),
+        (["--store", "shopee_mi"], "did you mean `shopee_my`?"),
+    ],
+)
+def test_a_filter_that_means_nothing_is_refused(shop: Shop, arguments: list[str], expected: str) -> None:
+    failed(shop)
+
+    assert expected in shop.refused("retry", *arguments)
+
+
+def test_before_the_first_apply_nothing_has_failed_and_no_record_is_made(shop: Shop) -> None:
+    assert shop.json("retry")["matched"] == 0
+    assert not (shop.folder / ".pushdsl").exists()
+
+
+def test_a_real_store_shows_the_planned_numbers_after_a_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_project(tmp_path / "shop", skus=4)
+    monkeypatch.chdir(folder)
+    with open_for_business(folder) as shops:
+        shops.sandboxes["shopee"].fail("promotion_lock", 1)
+        assert main(["apply"]) == 6
+        assert shown(shops, "shopee", "shopee_my") != {f"MUG-0{k}": 8 + k for k in range(4)}
+        others = shops.sandboxes["lazada"].calls, shops.sandboxes["tiktok"].calls
+
+        assert main(["retry", "--kind", "locked"]) == 0
+        assert shown(shops, "shopee", "shopee_my") == {f"MUG-0{k}": 8 + k for k in range(4)}
+        assert (shops.sandboxes["lazada"].calls, shops.sandboxes["tiktok"].calls) == others
