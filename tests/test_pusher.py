@@ -336,3 +336,87 @@ def test_one_broken_store_does_not_slow_another() -> None:
     assert len(fine.calls) == 5
     assert sum(isinstance(result.outcome, Confirmed) for result in ended) == 5
     assert len(ended) == 10
+
+
+def test_where_the_first_half_held_the_bad_row_the_other_half_is_not_blamed() -> None:
+    """A platform that names the row as soon as it stands alone, and only then."""
+
+    def answer(batch: Batch) -> Sequence[Outcome]:
+        if all(cell.store_sku != "S00" for cell in batch.cells):
+            return confirm(batch)
+        if len(batch.cells) == 1:
+            return [Refused("1", "no such item", "not_found")]
+        return [Refused("1", "nothing was set", "bad_request", whole_call=True) for _ in batch.cells]
+
+    outcomes, _ = run(Scripted(answer), jobs(2))
+
+    assert outcomes == {"S00": Refused("1", "no such item", "not_found"), "S01": Confirmed()}
+
+
+def test_a_half_that_was_lost_and_is_shown_does_not_prove_the_other_half_bad() -> None:
+    """What a read shows may have been there before: of the half nothing is known."""
+    calls = 0
+
+    def answer(batch: Batch) -> Sequence[Outcome]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            return [Unknown("no answer") for _ in batch.cells]
+        if any(cell.store_sku == "S00" for cell in batch.cells):
+            return [Refused("501", "update failed", "bad_request", whole_call=True) for _ in batch.cells]
+        return confirm(batch)
+
+    outcomes, _ = run(Scripted(answer, shown={"S00": 10, "S01": 10}), jobs(4))
+
+    assert outcomes["S02"] == outcomes["S03"] == Confirmed()
+
+
+def test_a_cell_whose_push_had_no_answer_is_never_called_not_sent() -> None:
+    """The second call is refused as a whole and ends the store's work while the bad row is sought."""
+    calls = 0
+
+    def answer(batch: Batch) -> Sequence[Outcome]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            return [Unknown("no answer") for _ in batch.cells]
+        if calls == 2:
+            return [Refused("501", "update failed", "bad_request", whole_call=True) for _ in batch.cells]
+        return [Unauthorized("reauthorize", "shop access expired") for _ in batch.cells]
+
+    outcomes, _ = run(Scripted(answer), jobs(4))
+
+    assert not [sku for sku, outcome in outcomes.items() if isinstance(outcome, NotSent)]
+    assert outcomes["S03"] == Unknown("no answer; the store shows 0")
+
+
+def test_a_batch_of_nothing_but_bad_rows_ends_however_large_it_is() -> None:
+    def answer(batch: Batch) -> Sequence[Outcome]:
+        return [Refused("501", "update failed", "bad_request", whole_call=True) for _ in batch.cells]
+
+    outcomes, _ = run(Scripted(answer), [job(k, f"S{k:04d}") for k in range(600)], batch_size=600)
+
+    assert {type(outcome) for outcome in outcomes.values()} == {Refused}
+
+
+@pytest.mark.parametrize("answers", [None, [None, None], [Confirmed(), "Confirmed"]])
+def test_a_plugin_that_answers_with_what_is_no_outcome_leaves_them_all_unknown(answers: object) -> None:
+    outcomes, _ = run(Scripted(lambda _: answers), jobs(2))  # type: ignore[arg-type, return-value]
+
+    assert {type(outcome) for outcome in outcomes.values()} == {Unknown}
+
+
+@pytest.mark.parametrize("answers", [None, [None], ["S00"]])
+def test_a_plugin_that_reads_what_is_no_answer_leaves_cells_unknown(
+    answers: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = Scripted(lambda batch: [Unknown("no answer") for _ in batch.cells])
+
+    async def read(query: Query) -> object:
+        return answers
+
+    monkeypatch.setattr(platform, "read", read)
+
+    outcomes, _ = run(platform, jobs(2))
+
+    assert {type(outcome) for outcome in outcomes.values()} == {Unknown}

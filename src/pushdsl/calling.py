@@ -23,6 +23,7 @@ from pushdsl.plugins.platform import (
     Query,
     ReadResult,
     ShopLocation,
+    Shown,
     Unauthorized,
     Unknown,
 )  # fmt: skip
@@ -128,9 +129,11 @@ class Caller:
 
     async def _push(self, settings: BaseModel, cells: tuple[CellPush, ...]) -> Sequence[Outcome]:
         try:
-            outcomes = await self.platform.push(Batch(self._connection(settings), cells))
+            outcomes = list(await self.platform.push(Batch(self._connection(settings), cells)))
         except Exception as error:
             return [self._broken(error)] * len(cells)
+        if not all(isinstance(outcome, Outcome) for outcome in outcomes):
+            return [Unknown(f"the plugin of {self.platform.name} gave what is no outcome")] * len(cells)
         if len(outcomes) != len(cells):
             message = f"the plugin of {self.platform.name} gave {len(outcomes)} outcomes for {len(cells)} cells"
             return [Unknown(message)] * len(cells)
@@ -138,9 +141,10 @@ class Caller:
 
     async def _read(self, settings: BaseModel, listings: tuple[ListingRef, ...]) -> ReadResult:
         try:
-            results = await self.platform.read(Query(self._connection(settings), listings))
+            results = list(await self.platform.read(Query(self._connection(settings), listings)))
         except Exception as error:
             results = [NotShown(listing.store_sku, self._broken(error)) for listing in listings]
+        results = [result for result in results if isinstance(result, Shown | NotShown)]
         answered = {result.store_sku for result in results}
         forgotten = Unknown(f"the plugin of {self.platform.name} said nothing of this listing")
         return [*results, *(NotShown(x.store_sku, forgotten) for x in listings if x.store_sku not in answered)]

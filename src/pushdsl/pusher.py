@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
@@ -107,6 +107,8 @@ class _Run:
     pace: Pace
     on_results: OnResults
     given_up: str = ""
+    unanswered: dict[int, Unknown] = field(default_factory=dict)
+    """What was said of calls that a later try did not settle, by record: such a cell was sent, whatever comes."""
 
     @property
     def may_send(self) -> bool:
@@ -114,6 +116,11 @@ class _Run:
 
     def end(self, jobs: Sequence[Job], outcome: FinalOutcome) -> None:
         self.on_results([Result(job, outcome) for job in jobs])
+
+    def leave(self, jobs: Sequence[Job]) -> None:
+        """Ends cells that may be sent no more."""
+        not_sent = NotSent(self.given_up or "not sent: the apply was stopped")
+        self.on_results([Result(job, self.unanswered.get(job.record, not_sent)) for job in jobs])
 
 
 async def _push_store(
@@ -210,7 +217,7 @@ async def _retry(run: _Run, left: _Left) -> None:
 def _hint(left: _Left) -> float | None:
     """The longest wait that the platform asked for, in seconds."""
     hints = [outcome.retry_after for _, outcome in left if isinstance(outcome, Temporary)]
-    return max((hint for hint in hints if hint is not None), default=None)
+    return max((hint for hint in hints if isinstance(hint, int | float) and hint >= 0), default=None)
 
 
 async def _sleep(run: _Run, seconds: float) -> None:
@@ -241,28 +248,48 @@ _Left = list[tuple[Job, Temporary | Unknown]]
 """What is worth another try."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """How a call went: what is worth another try, and the `rest`, which is to be sent again at once.
+
+    `refusals`, by record: it was refused as a whole, and no cell has ended yet. `taken`: the platform took every cell.
+    """
+
+    left: _Left = field(default_factory=list)
+    rest: Sequence[Job] = ()
+    refusals: Mapping[int, Refused] = field(default_factory=dict)
+    taken: bool = False
+
+
 async def _attempt(run: _Run, jobs: Sequence[Job]) -> _Left:
     """One call, and further ones only to find a bad row or to read back; returns what is worth another try."""
-    sent = await _send(run, jobs)
-    if isinstance(sent, list):
-        return sent
-    if len({job.cell.store_sku for job in jobs}) > 1:
-        return await _isolate(run, jobs, sent)
+    left: _Left = []
+    while jobs:
+        sent = await _send(run, jobs)
+        if sent.refusals and len({job.cell.store_sku for job in jobs}) > 1:
+            sent = await _isolate(run, jobs, sent.refusals)
+        else:
+            _refuse(run, jobs, sent.refusals)
+        left += sent.left
+        jobs = sent.rest
+    return left
+
+
+def _refuse(run: _Run, jobs: Sequence[Job], refusals: Mapping[int, Refused]) -> None:
     for job in jobs:
-        run.end([job], sent[job.record])
-    return []
+        if job.record in refusals:
+            run.end([job], refusals[job.record])
 
 
-async def _send(run: _Run, jobs: Sequence[Job]) -> _Left | Mapping[int, Refused]:
-    """One call. Where it was refused as a whole, nothing has ended yet: the refusals by record."""
+async def _send(run: _Run, jobs: Sequence[Job]) -> _Sent:
+    """One call, and a read where there was no answer."""
     if not run.may_send:
-        run.end(jobs, NotSent(run.given_up or "not sent: the apply was stopped"))
-        return []
+        run.leave(jobs)
+        return _Sent()
     outcomes = await run.caller.push(tuple(_cell_push(job) for job in jobs))
     refusals = {job.record: o for job, o in zip(jobs, outcomes, strict=True) if isinstance(o, Refused) and o.whole_call}
     if len(refusals) == len(jobs):
-        return refusals
-    others = [job for job in jobs if job.record in refusals]
+        return _Sent(refusals=refusals)
     again: _Left = []
     unanswered: list[tuple[Job, Unknown]] = []
     for job, outcome in zip(jobs, outcomes, strict=True):
@@ -275,15 +302,16 @@ async def _send(run: _Run, jobs: Sequence[Job]) -> _Left | Mapping[int, Refused]
                 run.given_up = run.given_up or f"not sent: {outcome.message}"
                 run.end([job], outcome)
             case Refused() if job.record in refusals:
-                pass  # the platform named another row: without that one it is sent below
+                pass  # the platform named another row: without that one it is sent again
             case Confirmed() | Refused():
                 run.end([job], outcome)
     if unanswered:
         again += await _read_back(run, unanswered)
-    return again + await _attempt(run, others) if others else again
+    others = [job for job in jobs if job.record in refusals]
+    return _Sent(again, others, taken=all(isinstance(outcome, Confirmed) for outcome in outcomes))
 
 
-async def _isolate(run: _Run, jobs: Sequence[Job], refusals: Mapping[int, Refused]) -> _Left:
+async def _isolate(run: _Run, jobs: Sequence[Job], refusals: Mapping[int, Refused]) -> _Sent:
     """Halves a refused batch, listings whole, until one bad listing stands alone: a call for each halving.
 
     Where the first half is taken, the bad one must be in the second. Where it is refused, nothing is known of the
@@ -293,19 +321,17 @@ async def _isolate(run: _Run, jobs: Sequence[Job], refusals: Mapping[int, Refuse
     waiting: list[Job] = []
     while len(suspects) > 1:
         first, second = suspects[: len(suspects) // 2], suspects[len(suspects) // 2 :]
-        sending = [job for cells in first for job in cells]
-        sent = await _send(run, sending)
-        if not isinstance(sent, list):
-            refusals = {**refusals, **sent}
+        sent = await _send(run, [job for cells in first for job in cells])
+        if sent.refusals:
+            refusals = {**refusals, **sent.refusals}
             suspects, waiting = first, [*(job for cells in second for job in cells), *waiting]
-        elif sent or not run.may_send:
-            # no usable answer, so nothing is known of the other half
-            return sent + await _attempt(run, [*(job for cells in second for job in cells), *waiting])
-        else:
+        elif sent.taken:
             suspects = second
-    for job in suspects[0]:
-        run.end([job], refusals[job.record])
-    return await _attempt(run, waiting) if waiting else []
+        else:
+            # the bad one may have been in this half, so nothing is known of the other
+            return _Sent(sent.left, [*sent.rest, *(job for cells in second for job in cells), *waiting])
+    _refuse(run, suspects[0], refusals)
+    return _Sent(rest=waiting)
 
 
 def _cell_push(job: Job) -> CellPush:
@@ -316,14 +342,14 @@ def _cell_push(job: Job) -> CellPush:
     )
 
 
-async def _read_back(run: _Run, unanswered: Sequence[tuple[Job, Unknown]]) -> _Left:
+async def _read_back(run: _Run, unanswered: Sequence[tuple[Job, Unknown]]) -> list[tuple[Job, Unknown]]:
     """Sent and not answered: what the store shows decides, never trust. Cells that do not show it are tried again."""
     jobs = [job for job, _ in unanswered]
     refs = {job.cell.store_sku: ListingRef(job.cell.store_sku, job.item_id, job.variant_id) for job in jobs}
     shown = await run.caller.read(tuple(refs.values()))
     by_cell = {(s.store_sku, s.location): s for s in shown if isinstance(s, Shown)}
     unreadable = {s.store_sku for s in shown if isinstance(s, NotShown)}
-    again: _Left = []
+    again: list[tuple[Job, Unknown]] = []
     for job, outcome in unanswered:
         there = by_cell.get((job.cell.store_sku, job.cell.location))
         if there is not None and _shows(there, job.cell):
@@ -332,6 +358,7 @@ async def _read_back(run: _Run, unanswered: Sequence[tuple[Job, Unknown]]) -> _L
             again.append((job, outcome))
         else:
             again.append((job, Unknown(f"{outcome.message}; the store shows {there.quantity}")))
+    run.unanswered.update((job.record, outcome) for job, outcome in again)
     return again
 
 
