@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from pushdsl.calling import Reach
+from pushdsl.errors import PushdslError
 from pushdsl.model import PlannedCell, Store
 from pushdsl.pacing import Pace
 from pushdsl.plugins.platform import (
@@ -420,3 +421,17 @@ def test_a_plugin_that_reads_what_is_no_answer_leaves_cells_unknown(
     outcomes, _ = run(platform, jobs(2))
 
     assert {type(outcome) for outcome in outcomes.values()} == {Unknown}
+
+
+def test_a_record_that_cannot_be_written_is_told_in_its_own_words() -> None:
+    """And not as a group of errors, which nobody at the command line would read."""
+
+    async def go() -> None:
+        def on_results(_: Sequence[Result]) -> None:
+            raise PushdslError("the disk is full")
+
+        reach = Reach(Store("shop", "scripted", "shop"), Scripted(confirm), NoSettings(), Capabilities())  # type: ignore[arg-type]
+        await push([StoreWork(reach, jobs(3))], on_results, None, asyncio.Event())
+
+    with pytest.raises(PushdslError, match="disk is full"):
+        asyncio.run(go())

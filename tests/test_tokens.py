@@ -253,7 +253,7 @@ def test_a_claim_of_a_process_that_died_is_taken_over(tmp_path: Path) -> None:
 
         assert push(shop, keeper_of(shop, vault), clock) == [Confirmed()]
 
-    assert 60 <= clock.waited <= 61
+    assert 180 <= clock.waited <= 181
 
 
 def test_newer_tokens_in_the_file_count_again() -> None:
@@ -333,3 +333,96 @@ def test_a_request_whose_connection_is_lost_is_sent_once() -> None:
 
     asyncio.run(go())
     assert arrived == ["/kept", "/lost"]
+
+
+class Nowhere(aiohttp.TCPConnector):
+    """Connections that are never made: the network swallows everything."""
+
+    async def connect(self, *_: object, **__: object) -> Connection:  # type: ignore[override]
+        raise TimeoutError
+
+
+def test_a_connection_that_is_not_made_in_time_is_told_apart_and_its_error_names_no_secret() -> None:
+    async def go() -> aiohttp.ClientConnectorError:
+        shop = Marketplace()
+        reach = Reach(STORE, shop, Settings.model_validate(RAW), Capabilities())  # type: ignore[arg-type]
+        async with Nowhere() as http, reach.caller(http, Gates(), Pace()) as caller:
+            with pytest.raises(aiohttp.ClientConnectorError) as raised:
+                await caller.http.get("http://shop.example.test/?access_token=access-canary-0")
+        return raised.value
+
+    error = asyncio.run(go())
+    assert "canary" not in f"{error} {error!r} {error.__cause__!r} {error.os_error!r}"
+
+
+def test_a_grant_that_the_settings_do_not_take_is_a_failure_and_no_exception(tmp_path: Path) -> None:
+    shop = Marketplace()
+    shop.expire()
+
+    async def odd(connection: Connection) -> Grant | Failure:
+        return Grant({"acess_token": "access-canary-1"})
+
+    shop.refresh = odd  # type: ignore[method-assign]
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        outcomes = push(shop, keeper_of(shop, RecordVault(record, Seal(new_key()))), times=2)
+
+    assert {type(outcome) for outcome in outcomes} == {Unauthorized}
+    assert "canary" not in repr(outcomes)
+
+
+def test_a_plugin_that_renews_with_no_answer_is_a_failure(tmp_path: Path) -> None:
+    shop = Marketplace()
+    shop.expire()
+    shop.answers = [None]  # type: ignore[list-item]
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        [outcome] = push(shop, keeper_of(shop, RecordVault(record, Seal(new_key()))))
+
+    assert isinstance(outcome, Temporary)
+
+
+def test_a_renewal_that_is_interrupted_is_finished_first_since_its_old_token_is_spent(tmp_path: Path) -> None:
+    shop = Marketplace()
+    shop.expire()
+    asked = asyncio.Event()
+
+    async def slow(connection: Connection) -> Grant | Failure:
+        asked.set()
+        await asyncio.sleep(0.01)
+        return await Marketplace.refresh(shop, connection)
+
+    shop.refresh = slow  # type: ignore[method-assign]
+
+    async def go(keeper: TokenKeeper) -> None:
+        async with calling(shop, keeper, Clock()) as caller:
+            pushing = asyncio.create_task(caller.push((CELL,)))
+            await asked.wait()
+            pushing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await pushing
+
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = RecordVault(record, Seal(new_key()))
+        asyncio.run(go(keeper_of(shop, vault)))
+        held = vault.load("shop")
+
+    assert held is not None
+    assert held.settings["refresh_token"] == shop.refresh_token
+
+
+def test_a_new_token_is_kept_though_the_record_is_busy_at_first(tmp_path: Path) -> None:
+    shop, clock, busy = Marketplace(), Clock(), [1, 2]
+    shop.expire()
+
+    class Busy(RecordVault):
+        def keep(self, account: str, held: Held, now: datetime) -> None:
+            if busy:
+                busy.pop()
+                raise PushdslError("`record.db` is locked by another process")
+            super().keep(account, held, now)
+
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = Busy(record, Seal(new_key()))
+        assert push(shop, keeper_of(shop, vault), clock) == [Confirmed()]
+        held = vault.load("shop")
+
+    assert (held is not None, clock.waited > 0) == (True, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,6 +83,11 @@ class Gate:
                 return response
             except aiohttp.ClientConnectorError:
                 raise
+            except aiohttp.ConnectionTimeoutError:
+                # nothing was sent; and its own text has the whole address
+                raise aiohttp.ClientConnectorError(
+                    request.connection_key, OSError(errno.ETIMEDOUT, "no connection in time")
+                ) from None
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 raise LostConnectionError(type(error).__name__) from None
 

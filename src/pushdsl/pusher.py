@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from pushdsl.calling import Caller, Reach
+from pushdsl.errors import PushdslError
 from pushdsl.model import PlannedCell
 from pushdsl.pacing import Gates, Pace
 from pushdsl.plugins.platform import (
@@ -93,9 +94,22 @@ async def push(
     connections, `gates` the rates: both are shared by all who push in this process.
     """
     gates = gates or Gates()
-    async with asyncio.TaskGroup() as stores:
-        for one in work:
-            stores.create_task(_push_store(one, on_results, http, stop, pace, gates))
+    try:
+        async with asyncio.TaskGroup() as stores:
+            for one in work:
+                stores.create_task(_push_store(one, on_results, http, stop, pace, gates))
+    except ExceptionGroup as errors:
+        raise _first(errors) from None
+
+
+def _first(errors: ExceptionGroup) -> Exception:
+    """What is told of a record that cannot be written, out of all who met it; a mistake of ours stays whole."""
+    ours, mistakes = errors.split(PushdslError)
+    told: Exception | None = errors if mistakes is not None else ours
+    while mistakes is None and isinstance(told, ExceptionGroup):
+        told = told.exceptions[0]
+    assert told is not None, "a group is not empty"
+    return told
 
 
 @dataclass(slots=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pushdsl.errors import PushdslError
 from pushdsl.pacing import Pace
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from pushdsl.model import Store
     from pushdsl.store import RecordStore
 
-RENEWAL = timedelta(seconds=60)
-"""How long one process may take to renew a token before another tries."""
-WAITS = 70
+RENEWAL = timedelta(minutes=3)
+"""How long one process may take to renew a token before another tries: a pause at the gate, the answer, keeping it."""
+WAITS = 190
 """Seconds that another process's renewal is waited for: longer than a claim holds, should that process have died."""
+KEEPING = 5
+"""How often a new token is tried to be kept; the old one is spent, so it is lost if it is not."""
 
 _HOW_TO_KEEP = "set `token_key` under `[record]` in `pushdsl.toml`; `pushdsl authorize --new-key` makes one"
 
@@ -184,14 +186,21 @@ class TokenKeeper:
             await pace.sleep(1)
         else:
             return Temporary("another process renews the token")
+        return await _to_its_end(self._claimed(vault, version, http, pace))
+
+    async def _claimed(
+        self, vault: Vault, version: int, http: aiohttp.ClientSession, pace: Pace
+    ) -> BaseModel | Failure:
         assert self._platform.authorization is not None, "asked before"
         try:
-            answer = await self._platform.authorization.refresh(Connection(self._store, self.settings, http, pace.now))
+            answer: object = await self._platform.authorization.refresh(
+                Connection(self._store, self.settings, http, pace.now)
+            )
         except Exception as error:  # a plugin is a guest; its error's text may hold the token
             answer = Unknown(f"the plugin of {self._platform.name} failed with {type(error).__name__}")
         if isinstance(answer, Grant):
-            return self._keep(vault, answer, version, pace.now())
-        vault.release(account)
+            return await self._keep(vault, answer, version, pace)
+        vault.release(self._store.account)
         match answer:
             case Unknown():
                 return Temporary(f"the token could not be renewed: {answer.message}")
@@ -199,15 +208,38 @@ class TokenKeeper:
                 return Unauthorized("reauthorize", f"the token could not be renewed: {answer.message}", answer.code)
             case Temporary() | Unauthorized():
                 return answer
+            case _:
+                return Temporary(f"the plugin of {self._platform.name} renewed no token and said no reason")
 
-    def _keep(self, vault: Vault, grant: Grant, version: int, now: datetime) -> BaseModel | Failure:
+    async def _keep(self, vault: Vault, grant: Grant, version: int, pace: Pace) -> BaseModel | Failure:
         before = self._held.settings if self._held else {}
         until = grant.refresh_until or (self._held.refresh_until if self._held else None)
         held = Held({**before, **grant.settings}, grant.access_until, until, version + 1, seed_of(self._raw))
-        vault.keep(self._store.account, held, now)
+        for left in reversed(range(KEEPING)):
+            try:
+                vault.keep(self._store.account, held, pace.now())
+                break
+            except PushdslError:
+                if not left:
+                    raise
+                await pace.sleep(1)
         return self._adopt(held)
 
-    def _adopt(self, held: Held) -> BaseModel:
+    def _adopt(self, held: Held) -> BaseModel | Failure:
+        try:
+            self.settings = self._platform.settings.model_validate({**self._raw, **held.settings})
+        except ValueError:  # its text may hold the token
+            message = f"the plugin of {self._platform.name} was granted what its own settings do not take"
+            return Unauthorized("reauthorize", message)
         self._held = held
-        self.settings = self._platform.settings.model_validate({**self._raw, **held.settings})
         return self.settings
+
+
+async def _to_its_end(renewal: Coroutine[Any, Any, BaseModel | Failure]) -> BaseModel | Failure:
+    """Its result; a caller that is cancelled waits for it too, for the old token may be spent already."""
+    task = asyncio.ensure_future(renewal)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
