@@ -85,6 +85,7 @@ def test_every_command_has_a_section() -> None:
         ["plan", "--json"],
         ["diff", "rules.push", "rules.push", "--json"],
         ["explain", "shopee_my", "MUG-03", "--json"],
+        ["why-not", "shopee_my", "MUG-03", "--json"],
         ["render", "--json"],
         ["apply", "--json"],
         ["retry", "--json"],
@@ -139,6 +140,7 @@ def test_an_unknown_command_is_named_with_those_that_there_are(capsys: pytest.Ca
 def test_an_unknown_option_exits_with_1_and_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     needed = {
         "explain": ["shopee_my", "MUG-03"],
+        "why-not": ["shopee_my", "MUG-03"],
         "reconcile": ["shopee_my"],
         "locations": ["shopee_my"],
         "diff": ["old", "new"],

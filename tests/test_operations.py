@@ -328,3 +328,185 @@ def test_a_real_store_shows_the_planned_numbers_after_a_retry(tmp_path: Path, mo
         assert main(["retry", "--kind", "locked"]) == 0
         assert shown(shops, "shopee", "shopee_my") == {f"MUG-0{k}": 8 + k for k in range(4)}
         assert (shops.sandboxes["lazada"].calls, shops.sandboxes["tiktok"].calls) == others
+
+
+# ---- why-not ----------------------------------------------------------------------------------------
+
+PLANNED = "planned 8 by rule `Mugs`: 10 available; keep back 2 units"
+
+
+def test_what_is_shown_as_planned_is_unchanged_since_it_was_confirmed(shop: Shop) -> None:
+    shop.run("apply")
+    shop.at += timedelta(hours=3)
+
+    line = shop.why_not("MUG-00")
+    assert line == f"shopee_my MUG-00: unchanged since 2026-05-04T12:00:00Z; shows 8, {PLANNED}; already shown"
+
+
+def test_what_was_only_read_is_unchanged_without_a_time(shop: Shop) -> None:
+    write_facts(shop.folder, "live", "store,store_sku,quantity", ["shopee_my,MUG-00,8"])
+
+    assert "MUG-00: unchanged, as last read; shows 8, " in shop.why_not("MUG-00")
+
+
+def test_what_was_never_pushed_waits_for_an_apply(shop: Shop) -> None:
+    expected = f"waits for the next `pushdsl apply`; what it shows is unknown, {PLANNED}; live unknown"
+    assert shop.why_not("MUG-00") == f"shopee_my MUG-00: {expected}"
+
+
+def test_what_changed_since_the_last_apply_waits_for_the_next(shop: Shop) -> None:
+    shop.run("apply")
+    shop.run("apply")
+    shop.stock("kl,MUG-00,31")
+
+    assert "waits for the next `pushdsl apply`; shows 8, planned 29 " in shop.why_not("MUG-00")
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(719, "held until 2026-05-05T00:00:00Z"), (720, "waits for the")])
+def test_a_big_number_is_held_until_its_time(shop: Shop, minutes: int, expected: str) -> None:
+    shop.edit("rules.push", "  keep back 2 units", "  keep back 2 units\n  above 1_000 units every 12 hours")
+    shop.stock("kl,MUG-00,1500")
+    shop.run("apply")
+    shop.stock("kl,MUG-00,1490")
+    shop.at += timedelta(minutes=minutes)
+
+    assert f"MUG-00: {expected}" in shop.why_not("MUG-00")
+    assert "shows 1498, planned 1488 " in shop.why_not("MUG-00")
+    assert shop.json("why-not", "shopee_my", "MUG-00")[0]["until"] == (
+        "2026-05-05T00:00:00Z" if minutes == 719 else None
+    )
+
+
+def test_a_blocked_cell_says_because_of_what(shop: Shop) -> None:
+    shop.run("apply")
+    shop.stock("kl,MUG-01,11")
+
+    assert shop.why_not("MUG-00") == (
+        "shopee_my MUG-00: blocked because unknown stock: no row in any warehouse of the rule; shows 8"
+    )
+
+
+def test_two_rules_for_one_listing_are_both_named(shop: Shop) -> None:
+    with (shop.folder / "rules.push").open("a") as file:
+        file.write('\nrule "More" {\n  for category "Red"\n  to shopee_my\n  take kl\n}\n')
+
+    write_facts(shop.folder, "skus", "sku,category", ["MUG-00,Red"])
+
+    assert "blocked because claimed by rules `Mugs` and `More`, neither overrides the other" in shop.why_not("MUG-00")
+
+
+@pytest.mark.parametrize(
+    ("listing", "expected"),
+    [
+        ("shopee_my,X,1,1,MUG-00,inactive", "not active, so not pushed"),
+        ("shopee_my,X,1,1,,active", "mapped to no merchant SKU, so not pushed"),
+        ("shopee_my,X,1,1,CUP,active", "no rule covers this listing, so not pushed"),
+    ],
+)
+def test_a_listing_without_a_cell_says_why(shop: Shop, listing: str, expected: str) -> None:
+    write_facts(shop.folder, "listings", "store,store_sku,item_id,variant_id,sku,status", [listing])
+    shop.stock("kl,MUG-00,10", "kl,CUP,10")
+
+    assert shop.why_not("X") == f"shopee_my X: {expected}"
+
+
+def test_a_listing_that_lost_its_cell_says_what_was_confirmed_before(shop: Shop) -> None:
+    shop.run("apply")
+    shop.edit("facts/listings.csv", "shopee_my,MUG-02,1000,5002,MUG-02", "shopee_my,MUG-02,1000,5002,")
+
+    assert shop.why_not("MUG-02") == (
+        "shopee_my MUG-02: mapped to no merchant SKU, so not pushed; the store confirmed 10 at 2026-05-04T12:00:00Z"
+    )
+
+
+def test_an_unbound_listing_says_so_and_how_it_came_about(shop: Shop) -> None:
+    (shop.folder / "pushdsl.toml").write_text("[accounts.shopee_my.capabilities]\nunbinds_on_not_found = true\n")
+    failed(shop, {("shopee_my", "MUG-01"): GONE})
+    shop.at += timedelta(minutes=20)
+    failed(shop, {("shopee_my", "MUG-01"): GONE})
+
+    assert shop.why_not("MUG-01") == (
+        "shopee_my MUG-01: the store said twice that it has no such listing, so it is unbound and not pushed; "
+        "failed at 2026-05-04T12:20:00Z with 207 SKU not exist (not_found)"
+    )
+
+
+def test_a_failure_is_told_with_its_time_words_and_kind(shop: Shop) -> None:
+    failed(shop)
+
+    assert shop.why_not("MUG-01", "tiktok_my").startswith(
+        "tiktok_my MUG-01: failed at 2026-05-04T12:00:00Z with promotion a promotion holds this listing (locked); "
+        "what it shows is unknown, planned 9 by rule `Mugs`"
+    )
+
+
+def test_a_failure_that_was_mended_is_not_told(shop: Shop) -> None:
+    failed(shop)
+    shop.at += timedelta(hours=1)
+    shop.run("retry")
+
+    assert "MUG-01: unchanged since 2026-05-04T13:00:00Z; shows 9" in shop.why_not("MUG-01")
+
+
+def test_what_was_not_sent_says_because_of_what(shop: Shop) -> None:
+    (shop.folder / "pushdsl.toml").write_text("[accounts.shopee_my.capabilities]\nbatch_size = 1\n")
+    failed(shop, {("shopee_my", f"MUG-0{k}"): EXPIRED for k in range(4)})
+    unsent = shop.json("records", "--kind", "not_sent")
+
+    assert unsent
+    assert "not sent at 2026-05-04T12:00:00Z because the token has run out; " in shop.why_not(unsent[0]["store_sku"])
+
+
+def test_a_push_whose_end_nobody_knows_is_told(shop: Shop) -> None:
+    shop.run("apply")
+    with shop.record() as record:
+        inputs = cycle.read_inputs(cycle.open_project([shop.folder]))
+        cells = [cell for cell in cycle.plan(inputs, BEGAN).cells if cell.store_sku == "MUG-02"]
+        record.begin(cells, reason=Reason.RULE_CHANGE, at=BEGAN)
+
+    assert "MUG-02: sent at 2026-05-04T12:00:00Z, and no answer is known yet; " in shop.why_not("MUG-02")
+
+
+def test_while_pushing_is_switched_off_only_what_would_be_sent_says_so(shop: Shop) -> None:
+    failed(shop)
+    (shop.folder / "pushdsl.toml").write_text("[push]\nenabled = false\n")
+
+    assert "MUG-01: pushing is switched off; failed at 2026-05-04T12:00:00Z with 207 " in shop.why_not("MUG-01")
+    assert "MUG-03: unchanged since " in shop.why_not("MUG-03")
+
+
+def test_every_cell_of_a_listing_has_a_line(shop: Shop) -> None:
+    mapped = 'store shopee_my on simulated {\n  location kl -> "B"\n  location kl -> "C"\n}'
+    shop.edit("rules.push", "store shopee_my on simulated", mapped)
+
+    lines = shop.run("why-not", "shopee_my", "MUG-00").splitlines()
+    assert [line.split(":")[0] for line in lines] == ["shopee_my MUG-00 @ B", "shopee_my MUG-00 @ C"]
+
+
+def test_a_program_gets_the_reasons_by_name(shop: Shop) -> None:
+    failed(shop)
+    (old,) = shop.json("records", "--store", "shopee_my", "--store-sku", "MUG-01")
+
+    assert shop.json("why-not", "shopee_my", "MUG-01") == [
+        {
+            "store": "shopee_my",
+            "store_sku": "MUG-01",
+            "location": "",
+            "reasons": ["failed"],
+            "text": "failed at 2026-05-04T12:00:00Z with 207 SKU not exist (not_found)",
+            "until": None,
+            "live": None,
+            "quantity": 9,
+            "rule": "Mugs",
+            "why": "11 available; keep back 2 units; live unknown",
+            "record": old["id"],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("store", "sku", "expected"),
+    [("shopee_mi", "MUG-00", "did you mean `shopee_my`?"), ("shopee_my", "MUG-0", "did you mean `MUG-0")],
+)
+def test_a_name_that_there_is_not_is_answered_with_the_nearest(shop: Shop, store: str, sku: str, expected: str) -> None:
+    assert expected in shop.refused("why-not", store, sku)

@@ -18,6 +18,7 @@ COMMANDS = {
     "plan": "show what every store shall show, and why",
     "diff": "show what a rule change does to today's facts",
     "explain": "show how one listing's quantity comes about",
+    "why-not": "say in a line why a store does not show something else",
     "render": "show rules as plain sentences, or as a table",
     "apply": "push the differences to the stores",
     "retry": "push what failed once more, as it is planned now",

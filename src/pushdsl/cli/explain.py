@@ -84,6 +84,11 @@ def _nothing(inputs: Inputs, problems: tuple[object, ...], store: str, store_sku
     for problem in problems:
         if isinstance(problem, PlanProblem) and (problem.store, problem.store_sku) == (store, store_sku):
             return PushdslError(f"`{store_sku}` in `{store}`: {problem.message}", "there is no quantity to explain")
+    return no_listing(inputs, store, store_sku)
+
+
+def no_listing(inputs: Inputs, store: str, store_sku: str) -> PushdslError:
+    """The facts have no such listing; with the nearest that they have."""
     listings = inputs.facts.listings
     there = [
         sku
