@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import aiohttp
 import pytest
 
-from pushdsl.authorizing import answer_in, ask, authorize
+from pushdsl.authorizing import _kept, answer_in, ask, authorize
 from pushdsl.cli import main
+from pushdsl.cli.authorize import _waited_for
 from pushdsl.cli.local_shops import LocalShops, local_shops, settings_lines
 from pushdsl.cycle import open_project
 from pushdsl.errors import PushdslError, SettingsError
 from pushdsl.model import Location, Store
+from pushdsl.pacing import Pace
 from pushdsl.plugins.manager import InstalledPlatforms
-from pushdsl.plugins.platform import ListingRef
+from pushdsl.plugins.platform import Grant, ListingRef
 from pushdsl.reaching import reach
 from pushdsl.settings import Settings
 from pushdsl.store import open_store
-from pushdsl.tokens import new_key
+from pushdsl.tokens import Held, NoSeal, RecordVault, new_key
 
 RULES = """\
 push edition 1
@@ -192,3 +199,57 @@ def test_two_stores_of_one_shop_with_one_inventory_are_refused(folder: Path) -> 
     assert reached("ROW_other") == ["a", "b"]
     with pytest.raises(SettingsError, match="are one shop"):
         reached("ROW_xyz")
+
+
+def test_a_call_with_another_state_does_not_end_the_waiting(unused_port: int) -> None:
+    """Any page in the browser can call an address of this machine."""
+
+    async def go() -> str:
+        waiting = asyncio.create_task(_waited_for("127.0.0.1", unused_port, "ours"))
+        async with aiohttp.ClientSession() as http:
+            for query in ("x=1", "state=theirs&code=1", "state=ours&code=2"):
+                for _ in range(100):
+                    try:
+                        await (await http.get(f"http://127.0.0.1:{unused_port}/?{query}")).read()
+                        break
+                    except aiohttp.ClientConnectorError:
+                        await asyncio.sleep(0)
+        return await waiting
+
+    assert asyncio.run(go()).endswith("/?state=ours&code=2")
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_consent_is_kept_after_a_renewal_that_is_under_way_and_not_before(tmp_path: Path) -> None:
+    """The renewal answers with tokens of the old consent; kept last, they would take the new one's place."""
+    at = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    waits = 0
+    store = Store("shop", "shopee", "shop", "ID")
+    project = replace(open_project([_rules(tmp_path)]), settings=Settings(tmp_path))
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = RecordVault(record, NoSeal())
+        assert vault.claim("shop", 0, at)
+
+        async def sleep(_: float) -> None:
+            nonlocal waits
+            waits += 1
+            vault.keep("shop", Held({"access_token": "renewed"}, None, None, 1, ""), at)
+
+        pace = Pace(lambda: at, sleep)
+        kept = asyncio.run(_kept(project, store, Grant({"access_token": "consented"}), vault, pace))
+        held = vault.load("shop")
+
+    assert waits == 1
+    assert held == kept
+    assert (kept.version, kept.settings) == (2, {"access_token": "consented"})
+
+
+def _rules(folder: Path) -> Path:
+    (folder / "rules.push").write_text(RULES.format(platform="shopee"))
+    return folder / "rules.push"

@@ -18,7 +18,7 @@ from pushdsl.plugins.platform import Authorization, Failure, Grant
 from pushdsl.reaching import seal_of, vault_of
 from pushdsl.settings import account_in_file, account_settings, app_settings
 from pushdsl.store import RecordStore, open_store
-from pushdsl.tokens import Held, Vault, seed_of
+from pushdsl.tokens import WAITS, Held, Vault, seed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ async def _exchange(
     if isinstance(grant, Failure):
         raise PushdslError(f"{store.platform} did not let `{store.name}` in: {grant.message}", "open a new link")
     _refuse_another_shop(project, store, grant)
-    held = _kept(project, store, grant, vault, pace.now())
+    held = await _kept(project, store, grant, vault, pace)
     account_settings(project.settings, store, platform, held.settings)  # says what the file still lacks
     return Authorized(tuple(sorted(grant.settings)), grant.access_until, grant.refresh_until)
 
@@ -107,10 +107,16 @@ def _refuse_another_shop(project: Project, store: Store, grant: Grant) -> None:
             )
 
 
-def _kept(project: Project, store: Store, grant: Grant, vault: Vault, now: datetime) -> Held:
-    before = vault.load(store.account)
+async def _kept(project: Project, store: Store, grant: Grant, vault: Vault, pace: Pace) -> Held:
+    """A renewal that is under way is waited for: what it brings is older, and would be kept in place of this."""
+    version = 0
+    for _ in range(WAITS):
+        before = vault.load(store.account)
+        version = before.version if before is not None else 0
+        if vault.claim(store.account, version, pace.now()):
+            break
+        await pace.sleep(1)
     seed = seed_of(account_in_file(project.settings, store))
-    version = before.version + 1 if before is not None else 1
-    held = Held(dict(grant.settings), grant.access_until, grant.refresh_until, version, seed)
-    vault.keep(store.account, held, now)
+    held = Held(dict(grant.settings), grant.access_until, grant.refresh_until, version + 1, seed)
+    vault.keep(store.account, held, pace.now())
     return held

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     store = _store(args.store, cycle.read_rules(project)[0].stores)
     consent = authorizing.ask(project, store, args.redirect)
     print(f"open this in a browser where you are logged in as the seller of `{store.name}`:\n\n  {consent.link}\n")
-    answer = authorizing.answer_in(_answer(args.redirect), consent.state)
+    answer = authorizing.answer_in(_answer(args.redirect, consent.state), consent.state)
     authorized = authorizing.authorize(project, store, answer)
     print(f"`{store.name}` is let in: {', '.join(authorized.granted)} kept in the record")
     print(f"access {_until(authorized.access_until)}; renewal by itself {_until(authorized.refresh_until)}")
@@ -58,12 +58,12 @@ def _until(moment: datetime | None) -> str:
     return "until it is taken back" if moment is None else f"until {moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _answer(redirect: str) -> str:
+def _answer(redirect: str, state: str) -> str:
     """The address that the browser was sent to: waited for on this machine, or given by hand."""
     parts = urlsplit(redirect)
     if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost"):
         print(f"waiting at {redirect} for the answer; Ctrl-C ends", flush=True)
-        return asyncio.run(_waited_for(parts.hostname, parts.port or 80))
+        return asyncio.run(_waited_for(parts.hostname, parts.port or 80, state))
     print("then give the whole address that the browser ends at:", flush=True)
     line = sys.stdin.readline()
     if not line.strip():
@@ -71,13 +71,16 @@ def _answer(redirect: str) -> str:
     return line
 
 
-async def _waited_for(host: str, port: int) -> str:
+async def _waited_for(host: str, port: int, state: str) -> str:
+    """The first call that has our `state`: any page in the browser can call this machine."""
     from aiohttp import web
 
     came: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def answered(request: web.Request) -> web.Response:
-        if request.query and not came.done():
+        if request.query.get("state") != state:
+            return web.Response(status=404, text="This is not the answer that is waited for.")
+        if not came.done():
             came.set_result(str(request.url))
         return web.Response(text="Thank you. You can close this page.")
 
