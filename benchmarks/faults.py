@@ -4,7 +4,8 @@
 
 A stock call meets each kind of fault with this probability, drawn from a fixed seed; every shop's token ends once in
 the middle, and the stock of a third of the SKUs changes between the applies, so that quantities fall and rise. One
-listing in two hundred is one that its shop does not have, which no apply can mend. After every apply
+listing in two hundred is one that its shop does not have, which no apply can mend; some are unbound after ten minutes.
+After every apply
 
 - each cell whose quantity the record claims to know must show it (else the record lies), and none of those that were
   confirmed may show more than was planned (else it is oversold);
@@ -104,8 +105,10 @@ class Injector:
 
 @dataclass
 class Figures:
-    """What a run came to, counted as it goes; the cells of listings that their shop does not have are `strangers`.
+    """What a run came to, counted as it goes.
 
+    `strangers`: cells of listings that their shop does not have. Those that were refused again ten minutes later are
+    `unbound`, and no longer in the plan.
     `lies`: recorded as shown and not shown. `oversold`: confirmed, and more is shown than planned. `wrong`: not as
     planned in the end. `doubtful`: sent, and without exactly one record that tells the end. `held`: below what a
     promotion holds, so refused while it lasted. `found_right`: the last push failed, and a read found all as planned.
@@ -114,6 +117,7 @@ class Figures:
     listings: int
     cells: int = 0
     strangers: int = 0
+    unbound: int = 0
     calls: int = 0
     refreshes: int = 0
     retries: int = 0
@@ -147,7 +151,9 @@ def main() -> None:
         figures = run(Path(folder), args.listings, args.share, args.seed)
     known = figures.cells - figures.strangers
     print(f"{figures.listings:,} listings, {known:,} cells at {', '.join(sorted(LOCATIONS))}")
-    print(f"and {figures.strangers:,} cells of listings that their shop does not have")
+    print(
+        f"and {figures.strangers:,} cells of listings that their shop does not have; {figures.unbound} unbound besides"
+    )
     print(f"{figures.calls:,} stock calls, {figures.applies} applies, {figures.seconds:.0f} seconds")
     print(f"{figures.pushed:,} cells pushed, {figures.failed:,} of them failed, and later or at last came right")
     print("faults: " + ", ".join(f"{count} {fault}" for fault, count in sorted(figures.faults.items())))
@@ -362,7 +368,10 @@ def _compare(project: cycle.Project, shops: LocalShops, figures: Figures, *, pro
         ends = _newest(project)
         figures.pending = _pending(project)
         figures.found_right = sum(ends[key] != _expected(key[1]) for key in ends)
-        figures.doubtful += len(ends.keys() ^ {(cell.store, cell.store_sku, cell.location) for cell in plan.cells})
+        planned = {(cell.store, cell.store_sku, cell.location) for cell in plan.cells}
+        unbound = {key for key in ends.keys() - planned if key[1].startswith(STRANGER)}
+        figures.unbound = len(unbound)
+        figures.doubtful += len((ends.keys() ^ planned) - unbound)
         figures.doubtful += sum(sku.startswith(STRANGER) for (_, sku, _), end in ends.items() if end != _expected(sku))
 
 
