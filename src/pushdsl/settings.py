@@ -49,7 +49,7 @@ class Settings:
     folder: Path
     push_enabled: bool = True
     zeroing_limit_percent: int = 20
-    record_url: str = RECORD
+    record_url: str = field(default=RECORD, repr=False)
     token_key: str | MissingVariable | None = field(default=None, repr=False)
     """Seals the tokens in the record; several with commas between, the first of them seals."""
     tokens_in_clear: bool = False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Status
 from pushdsl.store import Finished, open_store
@@ -71,17 +70,15 @@ class Plain:
 
 
 class Store(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.url = f"sqlite:///{Path(self.folder.name) / 'record.db'}"
+        self.url = url
         self.record = open_store(self.url)
         self.plain = Plain()
         self.now = datetime(2026, 3, 1, tzinfo=UTC)
 
     def teardown(self) -> None:
         self.record.close()
-        self.folder.cleanup()
 
     def tick(self) -> datetime:
         self.now += timedelta(seconds=1)
@@ -235,7 +232,12 @@ def milliseconds(at: datetime | None) -> int | None:
     return None if at is None else int(at.timestamp()) * 1000
 
 
-TestStore = Store.TestCase
-TestStore.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@pytest.mark.parametrize(("database", "examples"), [("sqlite", 40), ("postgresql", 8)])
+def test_any_series_ends_as_in_a_dictionary(request: pytest.FixtureRequest, database: str, examples: int) -> None:
+    new_url = request.getfixturevalue(f"on_{database}")
+    run_state_machine_as_test(
+        lambda: Store(new_url()),
+        settings=settings(
+            max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )

@@ -1,4 +1,4 @@
-"""SQLite carries the record now; the statements are written so that PostgreSQL can."""
+"""Every statement is written so that both databases understand it."""
 
 from __future__ import annotations
 

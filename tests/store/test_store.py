@@ -1,10 +1,9 @@
-"""What the store of record promises, seen through its methods only."""
+"""What the store of record promises on both databases, seen through its methods only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,6 @@ EMPTY = RecordedLive([], [], [], [], [], [], [], [])
 
 def milliseconds(at: datetime) -> int:
     return int(at.timestamp()) * 1000
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/record.db"
 
 
 @pytest.fixture
@@ -760,10 +754,10 @@ class TestIsolation:
 
         assert {key.store: live.quantity for key, live in shown(record).items()} == {"x": None, "y": 5}
 
-    def test_two_records_know_nothing_of_each_other(self, record: RecordStore, tmp_path: Path) -> None:
+    def test_two_records_know_nothing_of_each_other(self, record: RecordStore, urls: Callable[[], str]) -> None:
         push(record, planned())
 
-        with open_store(f"sqlite:///{tmp_path}/another.db") as another:
+        with open_store(urls()) as another:
             assert another.live() == EMPTY
             assert another.records() == []
 

@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Delete, Engine, Executable, inspect
+from sqlalchemy import Connection, Delete, Engine, Executable, inspect
 
 from pushdsl.errors import PushdslError
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, RecordedLive, Status
-from pushdsl.store import lock, opening, statements
+from pushdsl.store import opening, statements
 from pushdsl.store.tables import LAST_RECORD, missing, token
 
 LATEST = 100
@@ -92,26 +92,25 @@ class SealedGrant:
 def open_store(url: str, *, create: bool = True, tenant: str = "") -> RecordStore:
     """The store of record at `url`, such as `sqlite:///.pushdsl/record.db`; made if it is absent and `create` allows.
 
-    Raises PushdslError where the file is not ours, from a newer version, locked, or cannot be written.
+    Raises PushdslError where it is not ours, from a newer version, locked, or cannot be reached or written.
     """
-    parsed = opening.parse(url)
-    if not create and not opening.exists(parsed):
-        raise PushdslError(
-            f"there is no record at `{opening.path_of(parsed)}`", "`pushdsl apply` makes it with the first push"
-        )
-    return RecordStore(parsed, opening.connect(parsed, create=create), tenant)
+    database = opening.database_at(url)
+    if not create and not database.exists():
+        raise PushdslError(f"there is no record at `{database.name}`", "`pushdsl apply` makes it with the first push")
+    return RecordStore(database, opening.connect(database, create=create), tenant)
 
 
 def open_existing(url: str, *, tenant: str = "") -> RecordStore | None:
     """As `open_store`, to look at and not to make: None where there is no record yet."""
-    return open_store(url, create=False, tenant=tenant) if opening.exists(opening.parse(url)) else None
+    database = opening.database_at(url)
+    return RecordStore(database, opening.connect(database, create=False), tenant) if database.exists() else None
 
 
 class RecordStore:
     """An open record; every method is one transaction unless it says otherwise, and raises PushdslError."""
 
-    def __init__(self, url: URL, engine: Engine, tenant: str) -> None:
-        self._path = opening.path_of(url)
+    def __init__(self, database: opening.Database, engine: Engine, tenant: str) -> None:
+        self._database = database
         self._engine = engine
         self._tenant = tenant
         dialect: Any = engine.dialect.name  # opening lets only dialects through that have upserts
@@ -134,7 +133,7 @@ class RecordStore:
 
     def lock(self) -> AbstractContextManager[None]:
         """Keeps every other apply off this record while it lasts; raises PushdslError that says who has it."""
-        return lock.held(self._path.with_name(self._path.name + ".lock"))
+        return self._database.lock()
 
     # ---- state --------------------------------------------------------------------------------------
 
@@ -285,7 +284,7 @@ class RecordStore:
             with self._transaction(opening.WRITE) as connection:
                 ids = self._numbers(connection, len(some))
                 skipped = (
-                    self._intent(i, cell, why, when) | {"p_before": cell.live, "p_detail": detail}
+                    self._intent(i, cell, why, when) | {"p_before": cell.live, "p_detail": _text(detail)}
                     for i, (cell, detail) in zip(ids, some, strict=True)
                 )
                 self._many(connection, self._skip, skipped)
@@ -380,7 +379,7 @@ class RecordStore:
     def _transaction(self, options: Mapping[str, bool] = opening.READ) -> Iterator[Connection]:
         with (
             _collector_paused(),
-            opening.telling(self._path),
+            self._database.telling(),
             self._engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
@@ -458,9 +457,9 @@ class RecordStore:
             "p_status": Status(result.status).value,
             "p_finished_at": at,
             "p_confirmed_at": at,
-            "p_code": result.code,
+            "p_code": _text(result.code),
             "p_kind": result.kind,
-            "p_detail": result.detail,
+            "p_detail": _text(result.detail),
         }
 
 
@@ -475,6 +474,11 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _text(said: str) -> str:
+    """What a platform said, without the one character that PostgreSQL does not keep."""
+    return said.replace("\0", "\ufffd")
 
 
 def _of_listing(row: Mapping[str, object]) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """The tables of the store of record: the whole file, the state of every cell, its history, tokens, missing listings.
 
 State and history are apart, so that deleting history never loses what a store shows. Times are milliseconds since
-1970 UTC. Every key begins with a tenant, empty where one shop owner has the file alone.
+1970 UTC. Every key begins with a tenant, empty where one shop owner has the file alone. A change here is a new step in
+`migrations` too.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ MARKER = "pushdsl.record"
 LAST_RECORD = "last record"
 """The name in `meta` whose value is the highest record number ever given; numbers are never given twice."""
 
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+"""Sorted and searched byte by byte everywhere, whatever language a database was set up in."""
+NUMBER = Integer().with_variant(BigInteger(), "postgresql")
+"""SQLite's integers have 64 bits whatever they are called."""
+
 metadata = MetaData()
 
 meta = Table(
     "meta",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
+    Column("tenant", TEXT, primary_key=True),
+    Column("name", TEXT, primary_key=True),
     Column("value", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -35,21 +41,21 @@ meta = Table(
 cell = Table(
     "cell",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("store", Text, primary_key=True),
-    Column("store_sku", Text, primary_key=True),
-    Column("location", Text, primary_key=True),
+    Column("tenant", TEXT, primary_key=True),
+    Column("store", TEXT, primary_key=True),
+    Column("store_sku", TEXT, primary_key=True),
+    Column("location", TEXT, primary_key=True),
     Column("generation", BigInteger, nullable=False, server_default="0"),
     Column("settled", BigInteger, nullable=False, server_default="0"),
-    Column("desired_quantity", Integer),
-    Column("desired_preorder", Integer),
-    Column("desired_days", Integer),
-    Column("known", Integer, nullable=False, server_default="0"),
-    Column("quantity", Integer),
-    Column("reserved", Integer),
-    Column("preorder", Integer, nullable=False, server_default="0"),
-    Column("days", Integer),
-    Column("confirmed_quantity", Integer),
+    Column("desired_quantity", NUMBER),
+    Column("desired_preorder", NUMBER),
+    Column("desired_days", NUMBER),
+    Column("known", NUMBER, nullable=False, server_default="0"),
+    Column("quantity", NUMBER),
+    Column("reserved", NUMBER),
+    Column("preorder", NUMBER, nullable=False, server_default="0"),
+    Column("days", NUMBER),
+    Column("confirmed_quantity", NUMBER),
     Column("confirmed_at", BigInteger),
     Column("succeeded_at", BigInteger),
     sqlite_with_rowid=False,
@@ -58,26 +64,26 @@ cell = Table(
 record = Table(
     "record",
     metadata,
-    Column("tenant", Text, primary_key=True),
+    Column("tenant", TEXT, primary_key=True),
     Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("store", Text, nullable=False),
-    Column("store_sku", Text, nullable=False),
-    Column("location", Text, nullable=False),
+    Column("store", TEXT, nullable=False),
+    Column("store_sku", TEXT, nullable=False),
+    Column("location", TEXT, nullable=False),
     Column("generation", BigInteger, nullable=False),
-    Column("sku", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("reason", Integer, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("before", Integer),
-    Column("quantity", Integer, nullable=False),
-    Column("preorder", Integer, nullable=False),
-    Column("days", Integer),
-    Column("detail", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("sku", TEXT, nullable=False),
+    Column("rule", TEXT, nullable=False),
+    Column("reason", NUMBER, nullable=False),
+    Column("status", TEXT, nullable=False),
+    Column("before", NUMBER),
+    Column("quantity", NUMBER, nullable=False),
+    Column("preorder", NUMBER, nullable=False),
+    Column("days", NUMBER),
+    Column("detail", TEXT, nullable=False),
+    Column("code", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
-    Column("count", Integer, nullable=False),
+    Column("count", NUMBER, nullable=False),
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in Status)})", name="four_statuses"),
     sqlite_with_rowid=False,
 )
@@ -87,11 +93,11 @@ record = Table(
 token = Table(
     "token",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("account", Text, primary_key=True),
+    Column("tenant", TEXT, primary_key=True),
+    Column("account", TEXT, primary_key=True),
     Column("version", BigInteger, nullable=False),
-    Column("sealed", Text, nullable=False),
-    Column("seed", Text, nullable=False),
+    Column("sealed", TEXT, nullable=False),
+    Column("seed", TEXT, nullable=False),
     Column("access_until", BigInteger),
     Column("refresh_until", BigInteger),
     Column("claimed_until", BigInteger),
@@ -103,9 +109,9 @@ token = Table(
 missing = Table(
     "missing",
     metadata,
-    Column("tenant", Text, primary_key=True),
-    Column("store", Text, primary_key=True),
-    Column("store_sku", Text, primary_key=True),
+    Column("tenant", TEXT, primary_key=True),
+    Column("store", TEXT, primary_key=True),
+    Column("store_sku", TEXT, primary_key=True),
     Column("first_at", BigInteger, nullable=False),
     Column("unbound_at", BigInteger),
     sqlite_with_rowid=False,

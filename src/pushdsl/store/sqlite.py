@@ -1,0 +1,126 @@
+"""A record in a file of SQLite: how it is opened, who may write, and what its faults are called."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError, IntegrityError, ProgrammingError
+
+from pushdsl.errors import PushdslError
+from pushdsl.store import lock
+
+BUSY_SECONDS = "10"
+"""How long a write waits for another process's; `?timeout=` in the address says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteFile:
+    url: URL
+    newcomer = "move it away, or name another file under `[record]` in `pushdsl.toml`"
+
+    @classmethod
+    def at(cls, url: URL) -> SqliteFile:
+        """Raises PushdslError."""
+        if url.database in (None, "", ":memory:") or "uri" in url.query:
+            raise PushdslError("the record's address names no file", "write it as `sqlite:///.pushdsl/record.db`")
+        return cls(url if "timeout" in url.query else url.update_query_dict({"timeout": BUSY_SECONDS}))
+
+    @property
+    def path(self) -> Path:
+        assert self.url.database is not None
+        return Path(self.url.database)
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+    def exists(self) -> bool:
+        """An empty file is what a creation leaves that was killed."""
+        try:
+            return self.path.is_dir() or self.path.stat().st_size > 0
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _unusable(self.path, error) from None
+
+    def engine(self, *, create: bool) -> Engine:
+        if create:
+            _make_folder(self.path.parent)
+        engine = create_engine(self.url, hide_parameters=True, paramstyle="named")
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def opened(self, engine: Engine) -> None:
+        """Keeps writes beside the file until nobody reads the old state; the file remembers."""
+        with engine.connect() as connection:
+            driver: Any = connection.connection  # not through SQLAlchemy, which would begin a transaction
+            try:
+                driver.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                # someone else is in the file just now: it works as it is, and the next to open it asks again
+
+    def lock(self) -> AbstractContextManager[None]:
+        return lock.held(self.path.with_name(self.path.name + ".lock"))
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        try:
+            yield
+        except (IntegrityError, ProgrammingError):
+            raise
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            cause = error.orig if isinstance(error, DatabaseError) else error
+            code = getattr(cause, "sqlite_errorcode", 0) & 0xFF  # the higher bits say where exactly
+            if code == sqlite3.SQLITE_NOTADB:
+                raise PushdslError(f"`{self.name}` is no record of pushdsl", self.newcomer) from None
+            if code not in _SAYINGS:
+                raise
+            message, help = _SAYINGS[code]
+            raise PushdslError(message.format(self.name), help) from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> PushdslError:
+    return PushdslError(
+        f"cannot use `{path}` for the record: {(error.strerror or 'unknown fault').lower()}",
+        "make it readable and writable, or name another file under `[record]` in `pushdsl.toml`",
+    )
+
+
+def _prepare(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, and not by the driver
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('pushdsl_durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("pushdsl_write") else "BEGIN")
+
+
+_SAYINGS = {
+    sqlite3.SQLITE_BUSY: ("`{}` is locked by another process", "wait until it ends, then try again"),
+    sqlite3.SQLITE_LOCKED: ("`{}` is locked by another process", "wait until it ends, then try again"),
+    sqlite3.SQLITE_READONLY: ("`{}` cannot be written", "make the file and its folder writable"),
+    sqlite3.SQLITE_PERM: ("`{}` cannot be written", "make the file and its folder writable"),
+    sqlite3.SQLITE_CANTOPEN: ("`{}` cannot be opened", "make the file and its folder readable and writable"),
+    sqlite3.SQLITE_FULL: ("the disk of `{}` is full", "make room on it, then try again"),
+    sqlite3.SQLITE_IOERR: ("the disk of `{}` gave an error", "check the disk, then try again"),
+    sqlite3.SQLITE_CORRUPT: (
+        "`{}` is damaged", "put back a copy of it, or move it away and read the stores again with `pushdsl reconcile`"
+    ),
+}  # fmt: skip
