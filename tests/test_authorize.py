@@ -253,3 +253,17 @@ def test_a_consent_is_kept_after_a_renewal_that_is_under_way_and_not_before(tmp_
 def _rules(folder: Path) -> Path:
     (folder / "rules.push").write_text(RULES.format(platform="shopee"))
     return folder / "rules.push"
+
+
+def test_a_plugin_that_fails_to_exchange_tells_no_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_shop(folder, "shopee", TOKENS):
+        project = open_project([])
+        platform = project.platforms.get("shopee").platform
+
+        async def broken(*_: object) -> Grant:
+            raise RuntimeError("POST /token?code=code-canary")
+
+        monkeypatch.setattr(type(platform.authorization), "exchange", broken)
+        with pytest.raises(PushdslError, match="failed with RuntimeError") as raised:
+            authorize(project, Store("shop", "shopee", "shop", "ID"), {"code": "code-canary"})
+    assert "canary" not in f"{raised.value} {raised.value.__cause__!r}"

@@ -14,7 +14,7 @@ from pushdsl.cycle import Project
 from pushdsl.errors import PushdslError, SettingsError
 from pushdsl.model import Store
 from pushdsl.pacing import Gates, Pace
-from pushdsl.plugins.platform import Authorization, Failure, Grant
+from pushdsl.plugins.platform import Authorization, Failure, Grant, Unknown
 from pushdsl.reaching import seal_of, vault_of
 from pushdsl.settings import account_in_file, account_settings, app_settings
 from pushdsl.store import RecordStore, open_store
@@ -87,7 +87,10 @@ async def _exchange(
     app = app_settings(project.settings, store, authorization)
     reach = Reach(store, platform, app, project.platforms.capabilities(store))
     async with connections() as http, reach.caller(http, Gates(), pace) as caller:
-        grant = await authorization.exchange(app, answer, caller.http, pace.now)
+        try:
+            grant = await authorization.exchange(app, answer, caller.http, pace.now)
+        except Exception as error:  # a plugin is a guest; its error's text may hold the code
+            grant = Unknown(f"its plugin failed with {type(error).__name__}")
     if isinstance(grant, Failure):
         raise PushdslError(f"{store.platform} did not let `{store.name}` in: {grant.message}", "open a new link")
     _refuse_another_shop(project, store, grant)
