@@ -208,6 +208,16 @@ def test_moving_an_allocated_order_to_pack_triggers_reason_14_and_changes_no_sto
     assert here.figures() == (10, 3, 7)
 
 
+def test_an_order_that_has_the_last_pieces_keeps_them() -> None:
+    both = replace(order(), lines=(Line("A-RED", "A", 3), Line("B-RED", "B", 1)))
+    here = shop(both, A=3, B=1, C=1)
+    here.ask(PAID)
+
+    assert here.ask(MoveToPack()).order.state is State.ALLOCATED
+    assert did(here.ask(ChangeMapping("B-RED", "C"))) == [("release", "B", 1, 12), ("allocate", "C", 1, 12)]
+    assert here.figures() == (3, 3, 0)
+
+
 def test_row_62_shipping_deducts_and_available_stays_7() -> None:
     here = shop()
     here.ask(PAID)

@@ -382,8 +382,6 @@ def _hold(order: Order, wanted: Order, message: Message, stock: Mapping[StockKey
 
 
 def _release(order: Order, message: Message, state: State, reason: Reason, *, phantom: bool = False) -> Step:
-    if order.state is state:
-        return Step(order)
     changes = [(Kind.RELEASE, key, quantity) for key, quantity in order.held.items()]
     return _step(replace(order, state=state), message, reason, changes, phantom=phantom)
 
