@@ -91,6 +91,7 @@ def test_every_command_has_a_section() -> None:
         ["retry", "--json"],
         ["records", "--json"],
         ["status", "--json"],
+        ["export", "--out", "taken", "--json"],
         ["platforms", "--json"],
     ],
     ids=lambda command: command[0],
@@ -145,6 +146,7 @@ def test_an_unknown_option_exits_with_1_and_is_named(command: str, capsys: pytes
         "locations": ["shopee_my"],
         "diff": ["old", "new"],
         "new-plugin": ["acme"],
+        "export": ["--out", "taken"],
     }.get(command, [])
 
     with pytest.raises(SystemExit) as exit:

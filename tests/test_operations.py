@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from pushdsl import cycle
@@ -510,3 +514,187 @@ def test_a_program_gets_the_reasons_by_name(shop: Shop) -> None:
 )
 def test_a_name_that_there_is_not_is_answered_with_the_nearest(shop: Shop, store: str, sku: str, expected: str) -> None:
     assert expected in shop.refused("why-not", store, sku)
+
+
+# ---- export -----------------------------------------------------------------------------------------
+
+FILES = ("records", "plan", "problems")
+
+
+def exported(folder: Path) -> dict[str, pl.DataFrame]:
+    """What another program reads there."""
+    return {name: pl.read_parquet(folder / f"{name}.parquet") for name in FILES}
+
+
+def test_an_export_has_every_record_as_records_shows_it(shop: Shop) -> None:
+    failed(shop)
+    shop.at += timedelta(hours=1)
+    shop.run("retry")
+    shop.run("apply")
+
+    shop.run("export", "--out", "taken")
+
+    rows = exported(shop.folder / "taken")["records"].to_dicts()
+    listed = shop.json("records", "--limit", "1000")
+    assert len(rows) == len(listed) > 12
+    assert [row["id"] for row in rows] == sorted(one["id"] for one in listed)
+    by_id = {one["id"]: one for one in listed}
+    for row in rows:
+        for name in ("created_at", "finished_at"):
+            row[name] = row[name].isoformat().replace("+00:00", "Z")
+        assert row == by_id[row["id"]]
+
+
+def test_an_export_has_the_plan_of_now_and_what_it_says_of_listings_without_a_number(shop: Shop) -> None:
+    shop.run("apply")
+    shop.stock("kl,MUG-00,31", "kl,MUG-01,11", "kl,MUG-02,12")
+    shop.edit("facts/listings.csv", "shopee_my,MUG-02,1000,5002,MUG-02", "shopee_my,MUG-02,1000,5002,")
+
+    shop.run("export", "--out", "taken")
+
+    frames, plan = exported(shop.folder / "taken"), shop.json("plan")
+    assert frames["plan"].drop("at").to_dicts() == plan["cells"]
+    assert {cell["action"] for cell in plan["cells"]} == {"push", "unchanged", "blocked"}
+    assert frames["plan"]["at"].unique().to_list() == [BEGAN]
+    found = frames["problems"].drop("at").to_dicts()
+    assert [{k: v or "" for k, v in one.items()} for one in found] == plan["problems"]
+    assert "PUSH501" in [one["code"] for one in found]
+
+
+def test_times_are_utc_and_numbers_are_whole_even_where_there_are_no_rows(shop: Shop) -> None:
+    shop.run("export", "--out", "before")
+    shop.run("apply")
+    shop.run("export", "--out", "after")
+
+    before, after = exported(shop.folder / "before"), exported(shop.folder / "after")
+    assert (before["records"].height, after["records"].height) == (0, 12)
+    for name in FILES:
+        assert before[name].schema == after[name].schema
+        for column, kind in after[name].schema.items():
+            assert kind in (pl.String, pl.Int32, pl.Int64, pl.Datetime("ms", "UTC")), f"{name} {column}"
+    assert after["records"]["created_at"].to_list() == [BEGAN] * 12
+    assert not (shop.folder / "before").samefile(shop.folder / "after")
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [("2026-05-04T12:00:00Z", 12), ("2026-05-04T21:00:01+08:00", 0), ("2026-05-04T21:00:00+08:00", 3)],
+)
+def test_since_leaves_older_records_out(shop: Shop, since: str, expected: int) -> None:
+    shop.run("apply")
+    shop.at += timedelta(hours=1)
+    shop.stock("kl,MUG-00,31")
+    shop.run("apply")
+
+    shop.run("export", "--out", "taken", "--since", since)
+
+    first, later = 12, 3
+    wanted = first + later if expected == first else expected
+    assert exported(shop.folder / "taken")["records"].height == wanted
+
+
+def test_many_records_leave_in_steps_and_all_of_them(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.run("apply")
+    monkeypatch.setattr("pushdsl.store.store.ROWS", 5)
+    monkeypatch.setattr("pushdsl.report.parquet.ROWS", 5)
+
+    shop.run("export", "--out", "taken")
+
+    frames = exported(shop.folder / "taken")
+    assert frames["records"]["id"].to_list() == list(range(1, 13))
+    assert frames["plan"].drop("at").to_dicts() == shop.json("plan")["cells"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), pl.exceptions.ComputeError("No space left")])
+def test_nothing_is_there_where_something_went_wrong(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    written: list[object] = []
+    original = pl.DataFrame.write_parquet
+
+    def write_parquet(frame: pl.DataFrame, file: Any) -> None:
+        if written:
+            raise error
+        written.append(file)
+        original(frame, file)
+
+    shop.run("apply")
+    there = sorted(shop.folder.iterdir())
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", write_parquet)
+
+    assert "cannot write `taken`: No space left" in shop.refused("export", "--out", "taken")
+    assert written
+    assert sorted(shop.folder.iterdir()) == there
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_is_there_already_is_left_alone(shop: Shop, make: Any) -> None:
+    make(shop.folder / "taken")
+
+    assert "`taken` exists already" in shop.refused("export", "--out", "taken")
+    assert (shop.folder / "taken").is_symlink() or not list((shop.folder / "taken").glob("*"))
+
+
+def test_rules_with_an_error_leave_no_folder(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.edit("rules.push", "take kl", "take kk")
+
+    assert main(["export", "--out", "taken"]) == 3
+    assert not (shop.folder / "taken").exists()
+
+
+def test_an_export_changes_nothing_and_can_be_made_while_an_apply_runs(shop: Shop) -> None:
+    failed(shop)
+    before = shop.json("status")
+    (shop.folder / "pushdsl.toml").write_text("[push]\nenabled = false\n")
+
+    with shop.record() as record, record.lock():
+        report = shop.json("export", "--out", "deep/down/taken")
+
+    assert report["files"][0] == {"file": "records.parquet", "rows": 12}
+    assert sorted(path.name for path in (shop.folder / "deep/down/taken").iterdir()) == sorted(
+        f"{name}.parquet" for name in FILES
+    )
+    assert shop.json("status")["stores"] == before["stores"]
+    assert shop.sent == []
+
+
+def test_an_export_holds_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_project(tmp_path / "shop", skus=4)
+    monkeypatch.chdir(folder)
+    with open_for_business(folder) as shops:
+        shops.sandboxes["shopee"].fail("refuse_row", 1)
+        shops.sandboxes["lazada"].fail("expired_token", 5)
+        assert main(["apply"]) == 6
+        assert main(["export", "--out", "taken"]) == 0
+
+    lines = [line.partition(" = ") for line in (folder / "pushdsl.toml").read_text("utf-8").splitlines()]
+    secrets = [value.strip('"') for key, _, value in lines if re.search("secret|token|partner_key", key)]
+    assert len(secrets) >= 3
+    frames = exported(folder / "taken")
+    assert "Failed" in frames["records"]["status"].to_list()
+    everything = "\n".join(frame.write_json() for frame in frames.values())
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+def test_the_operations_page_describes_every_column(shop: Shop) -> None:
+    shop.run("export", "--out", "taken")
+    page = (Path(__file__).parents[1] / "docs" / "operations.md").read_text("utf-8")
+    section = page[page.index("\n## Taking the records along") :].split("\n## ")[1]
+
+    for name, frame in exported(shop.folder / "taken").items():
+        table = section[section.index(f"\n`{name}.parquet`") + 2 :].split(".parquet`,")[1]
+        described = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ([\w ]+) \|", table, re.MULTILINE)
+        kinds = {column: kind for columns, kind in described for column in re.findall(r"\w+", columns)}
+        words = {pl.String: "text", pl.Int32: "whole number", pl.Int64: "whole number"}
+        assert {c: kinds.get(c) for c in frame.columns} == {
+            column: words.get(type(kind), "time") for column, kind in frame.schema.items()
+        }, name
+
+
+def test_only_an_export_that_writes_loads_polars(tmp_path: Path) -> None:
+    run = "import sys, pushdsl.cli.export, pushdsl.cli.retry, pushdsl.cli.why_not; print('polars' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"

@@ -27,6 +27,7 @@ COMMANDS = {
     "locations": "show which warehouses a store has",
     "records": "list what was pushed and how it ended",
     "status": "show how every store stands",
+    "export": "write the records and the plan of now as Parquet files",
     "platforms": "list the installed platforms",
     "sandbox": "run local stores that speak the platforms' real APIs",
     "new-plugin": "write a platform of your own that keeps the contract at once",

@@ -38,6 +38,12 @@ def add_at(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_since(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--since", type=_moment, metavar="TIME", help="only records from then on, as in 2026-11-11T00:00:00Z"
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for a program")
 
