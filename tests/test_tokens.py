@@ -33,7 +33,7 @@ from pushdsl.plugins.platform import (
     Unknown,
 )
 from pushdsl.store import open_store
-from pushdsl.tokens import Held, NoSeal, RecordVault, Seal, TokenKeeper, new_key, seed_of
+from pushdsl.tokens import RENEWAL, Held, NoSeal, RecordVault, Seal, TokenKeeper, new_key, seed_of
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RAW = {"access_token": "access-canary-0", "refresh_token": "refresh-canary-0"}
@@ -254,6 +254,24 @@ def test_a_claim_of_a_process_that_died_is_taken_over(tmp_path: Path) -> None:
         assert push(shop, keeper_of(shop, vault), clock) == [Confirmed()]
 
     assert 180 <= clock.waited <= 181
+
+
+def test_a_renewal_that_came_to_nothing_too_late_leaves_the_claim_of_another(tmp_path: Path) -> None:
+    """The other is renewing now; a third that joined in would spend its token."""
+    shop, clock = Marketplace(), Clock()
+    shop.expire()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = RecordVault(record, Seal(new_key()))
+
+        async def stalled(connection: Connection) -> Grant | Failure:
+            clock.at += RENEWAL
+            assert vault.claim("shop", 0, clock.at) is not None
+            return Temporary("busy")
+
+        shop.refresh = stalled  # type: ignore[method-assign]
+        push(shop, keeper_of(shop, vault), clock)
+
+        assert vault.claim("shop", 0, clock.at) is None
 
 
 def test_newer_tokens_in_the_file_count_again() -> None:

@@ -101,10 +101,12 @@ class Vault(Protocol):
     """Where grants are kept, by account."""
 
     def load(self, account: str) -> Held | None: ...
-    def claim(self, account: str, version: int, now: datetime) -> bool:
-        """Whether this process may renew the grant of this version now; no other may until `release` or RENEWAL."""
+    def claim(self, account: str, version: int, now: datetime) -> datetime | None:
+        """Until when this process alone may renew the grant of this version; None while another may."""
 
-    def release(self, account: str) -> None: ...
+    def release(self, account: str, claim: datetime) -> None:
+        """Gives this claim back, and no other."""
+
     def keep(self, account: str, held: Held, now: datetime) -> None:
         """On the disk when it returns."""
 
@@ -119,11 +121,12 @@ class RecordVault:
         kept = self._record.grant(account)
         return _opened(kept, self._seal) if kept is not None else None
 
-    def claim(self, account: str, version: int, now: datetime) -> bool:
-        return self._record.claim_grant(account, version, now, now + RENEWAL)
+    def claim(self, account: str, version: int, now: datetime) -> datetime | None:
+        until = now + RENEWAL
+        return until if self._record.claim_grant(account, version, now, until) else None
 
-    def release(self, account: str) -> None:
-        self._record.release_grant(account)
+    def release(self, account: str, claim: datetime) -> None:
+        self._record.release_grant(account, claim)
 
     def keep(self, account: str, held: Held, now: datetime) -> None:
         sealed = self._seal.seal(json.dumps(dict(held.settings)))
@@ -181,15 +184,15 @@ class TokenKeeper:
             if kept is not None and kept.version > version and kept.seed == seed_of(self._raw):
                 return self._adopt(kept)  # another process was first
             version = kept.version if kept is not None else version
-            if vault.claim(account, version, pace.now()):
+            if claim := vault.claim(account, version, pace.now()):
                 break
             await pace.sleep(1)
         else:
             return Temporary("another process renews the token")
-        return await _to_its_end(self._claimed(vault, version, http, pace))
+        return await _to_its_end(self._claimed(vault, version, claim, http, pace))
 
     async def _claimed(
-        self, vault: Vault, version: int, http: aiohttp.ClientSession, pace: Pace
+        self, vault: Vault, version: int, claim: datetime, http: aiohttp.ClientSession, pace: Pace
     ) -> BaseModel | Failure:
         assert self._platform.authorization is not None, "asked before"
         try:
@@ -200,7 +203,7 @@ class TokenKeeper:
             answer = Unknown(f"the plugin of {self._platform.name} failed with {type(error).__name__}")
         if isinstance(answer, Grant):
             return await self._keep(vault, answer, version, pace)
-        vault.release(self._store.account)
+        vault.release(self._store.account, claim)
         match answer:
             case Unknown():
                 return Temporary(f"the token could not be renewed: {answer.message}")

@@ -9,7 +9,7 @@ import pytest
 
 from pushdsl.errors import PushdslError
 from pushdsl.model import CellKey, Live, PlannedCell, Reason, Record, RecordedLive, Status
-from pushdsl.store import Finished, RecordStore, open_existing, open_store
+from pushdsl.store import Finished, RecordStore, SealedGrant, open_existing, open_store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -744,6 +744,28 @@ class TestSummary:
             ("shopee_my", 1, 1, None, {"locked": 1}),
             ("tiktok_id", 0, 0, None, {}),
         ]
+
+
+def sealed(text: str, version: int) -> SealedGrant:
+    return SealedGrant(text, None, None, version, "seed")
+
+
+class TestGrants:
+    def test_a_claim_that_is_released_is_free_at_once(self, record: RecordStore) -> None:
+        assert record.claim_grant("ben", 0, NOON, NOON + MINUTE)
+        assert not record.claim_grant("ben", 0, NOON, NOON + 2 * MINUTE)
+
+        record.release_grant("ben", NOON + MINUTE)
+
+        assert record.claim_grant("ben", 0, NOON, NOON + 2 * MINUTE)
+
+    def test_a_claim_that_took_too_long_releases_none_but_itself(self, record: RecordStore) -> None:
+        assert record.claim_grant("ben", 0, NOON, NOON + MINUTE)
+        assert record.claim_grant("ben", 0, NOON + MINUTE, NOON + 2 * MINUTE)
+
+        record.release_grant("ben", NOON + MINUTE)
+
+        assert not record.claim_grant("ben", 0, NOON + MINUTE, NOON + 3 * MINUTE)
 
 
 class TestIsolation:

@@ -391,7 +391,10 @@ CLAIM_TOKEN: Update = (
     .values(claimed_until=bindparam("p_until"))
 )
 
-RELEASE_TOKEN: Update = update(token).where(_THIS_TOKEN).values(claimed_until=null())
+RELEASE_TOKEN: Update = (
+    update(token).where(_THIS_TOKEN, token.c.claimed_until == bindparam("p_until")).values(claimed_until=null())
+)
+"""No two claims end at the same time: each begins when the one before has ended, or is over."""
 
 
 def first_claim(dialect: Dialect) -> Insert:

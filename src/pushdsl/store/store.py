@@ -195,10 +195,11 @@ class RecordStore:
                 connection.execute(self._first_claim, {"tenant": self._tenant} | empty)
             return connection.execute(statements.CLAIM_TOKEN, self._ours() | claim).rowcount == 1
 
-    def release_grant(self, account: str) -> None:
-        """Gives a claim back that came to nothing."""
+    def release_grant(self, account: str, until: datetime) -> None:
+        """Gives back the claim that was to last until then and came to nothing; another's that followed it stays."""
+        claim = {"p_account": account, "p_until": _milliseconds(until)}
         with self._transaction(opening.WRITE) as connection:
-            connection.execute(statements.RELEASE_TOKEN, self._ours() | {"p_account": account})
+            connection.execute(statements.RELEASE_TOKEN, self._ours() | claim)
 
     def keep_grant(self, account: str, grant: SealedGrant, *, at: datetime) -> None:
         """Keeps new tokens in place of the old ones and ends the claim; on the disk before it returns."""

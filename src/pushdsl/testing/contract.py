@@ -59,7 +59,7 @@ from pushdsl.testing.shop import (
     with_wrong_secrets,
 )
 from pushdsl.testing.time import ImpatientLoop
-from pushdsl.tokens import Held, TokenKeeper
+from pushdsl.tokens import RENEWAL, Held, TokenKeeper
 
 QUANTITY_AT_FIRST = 5
 """What every listing of a shop shows, at each location, before a test pushes more than that (some stores only rise)."""
@@ -750,11 +750,11 @@ class MemoryVault:
     def load(self, account: str) -> Held | None:
         return self.held
 
-    def claim(self, account: str, version: int, now: datetime) -> bool:
+    def claim(self, account: str, version: int, now: datetime) -> datetime | None:
         claimed, self._claimed = self._claimed, True
-        return not claimed
+        return None if claimed else now + RENEWAL
 
-    def release(self, account: str) -> None:
+    def release(self, account: str, claim: datetime) -> None:
         self._claimed = False
 
     def keep(self, account: str, held: Held, now: datetime) -> None:
