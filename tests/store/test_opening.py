@@ -56,26 +56,6 @@ def test_what_was_kept_is_there_when_opened_again(path: Path) -> None:
         assert record.live() == kept
 
 
-def test_a_record_of_the_first_schema_is_read_as_it_is_and_brought_up_to_date_by_the_first_write(path: Path) -> None:
-    with open_store(url(path)) as record:
-        record.observe(READ, at=NOON)
-        kept = record.live()
-    with closing(sqlite3.connect(path)) as older, older:
-        for table in ("token", "missing"):
-            older.execute(f"DROP TABLE {table}")
-        older.execute("UPDATE meta SET value = 1 WHERE name = 'pushdsl.record'")
-
-    with open_store(url(path), create=False) as record:
-        assert record.live() == kept
-        assert record.grant("shopee_my") is None
-    for _ in range(2):
-        with open_store(url(path)) as record:
-            assert record.live() == kept
-            record.claim_grant("shopee_my", 0, NOON, NOON)
-    with closing(sqlite3.connect(path)) as newer:
-        assert newer.execute("SELECT value FROM meta WHERE name = 'pushdsl.record'").fetchall() == [(2,)]
-
-
 def test_looking_for_a_record_makes_none(path: Path) -> None:
     found = open_existing(url(path))
 

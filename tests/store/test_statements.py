@@ -37,7 +37,8 @@ def test_every_key_and_index_begins_with_the_tenant() -> None:
     keys = [list(table.primary_key.columns) for table in metadata.sorted_tables]
     indexes = [list(index.columns) for table in metadata.sorted_tables for index in table.indexes]
 
-    assert [columns[0].name for columns in keys + indexes] == ["tenant"] * 10
+    assert len(keys) > 10
+    assert {columns[0].name for columns in keys + indexes} == {"tenant"}
 
 
 def test_a_search_by_status_names_it_in_the_text_so_that_its_index_serves() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -79,12 +80,12 @@ class PostgresqlDatabase:
             ) from None
 
     def _beginning(self, connection: Connection) -> str:
-        """A reader sees one state throughout; a writer is alone from its first statement on, as in SQLite."""
+        """A reader sees one state throughout; a writer is alone with its tenant's part from its first statement on."""
         options = connection.get_execution_options()
         if not options.get("pushdsl_write"):
             return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         durable = "" if options.get("pushdsl_durable") else "SET LOCAL synchronous_commit = off; "
-        alone = f"SELECT pg_advisory_xact_lock({_key('write')})"
+        alone = f"SELECT pg_advisory_xact_lock({_key('write', options.get('pushdsl_tenant', ''))})"
         return f"{durable}SET LOCAL lock_timeout = {self.timeout_milliseconds}; {alone}"
 
     def opened(self, engine: Engine) -> None:
@@ -160,9 +161,10 @@ class PostgresqlDatabase:
         return reason.replace(str(password), "…") if password else reason
 
 
-def _key(purpose: str) -> str:
-    """The number of a lock, in SQL; a record in another schema of the same database has others."""
-    return f"hashtextextended('pushdsl {purpose} ' || coalesce(current_schema(), ''), 0)"
+def _key(purpose: str, tenant: str = "") -> str:
+    """The number of a lock, in SQL; a record in another schema of the same database has others, as has each tenant."""
+    of_tenant = zlib.crc32(tenant.encode()) if tenant else 0
+    return f"hashtextextended('pushdsl {purpose} ' || coalesce(current_schema(), ''), {of_tenant})"
 
 
 def _state(error: DBAPIError) -> str | None:

@@ -404,9 +404,12 @@ def first_claim(dialect: Dialect) -> Insert:
 
 
 def keep_token(dialect: Dialect) -> Insert:
+    """Changes no row where a grant of this version or a newer one stands."""
     made = UPSERTS[dialect](token)
     new = {column.name: made.excluded[column.name] for column in token.c if not column.primary_key}
-    kept: Insert = made.on_conflict_do_update(index_elements=["tenant", "account"], set_=new)
+    kept: Insert = made.on_conflict_do_update(
+        index_elements=["tenant", "account"], set_=new, where=token.c.version < made.excluded.version
+    )
     return kept
 
 

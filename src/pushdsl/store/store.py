@@ -6,35 +6,29 @@ on the disk before its push, so a killed apply leaves Pending records, and their
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Delete, Engine, Executable, inspect
+from sqlalchemy import Connection, Engine, inspect
 
 from pushdsl.errors import PushdslError
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, RecordedLive, Status
 from pushdsl.store import opening, statements
-from pushdsl.store.tables import LAST_RECORD, missing, token
+from pushdsl.store.session import ROWS, Session, milliseconds, time_of
+from pushdsl.store.tables import missing, token
 
 LATEST = 100
 """Records kept of a listing, at all its locations together."""
 DAYS = 30
 STEP = 100
 """Listings cleaned, and records of each deleted, in one transaction; others can write between two of them."""
-ROWS = 10_000
-"""Rows in memory at once on their way in or out."""
 UNBINDING_MILLISECONDS = 10 * 60 * 1000
 """A listing must be missing for this long before its mapping ends (BEHAVIOURS A19)."""
 INTERRUPTED = "stopped before the answer was known"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +100,11 @@ def open_existing(url: str, *, tenant: str = "") -> RecordStore | None:
     return RecordStore(database, opening.connect(database, create=False), tenant) if database.exists() else None
 
 
-class RecordStore:
+class RecordStore(Session):
     """An open record; every method is one transaction unless it says otherwise, and raises PushdslError."""
 
     def __init__(self, database: opening.Database, engine: Engine, tenant: str) -> None:
-        self._database = database
-        self._engine = engine
-        self._tenant = tenant
+        super().__init__(database, engine, tenant)
         dialect: Any = engine.dialect.name  # opening lets only dialects through that have upserts
         self._desire = statements.desire(dialect)
         self._observe = statements.observe(dialect)
@@ -120,7 +112,6 @@ class RecordStore:
         self._first_claim = statements.first_claim(dialect)
         self._miss = statements.miss(dialect, UNBINDING_MILLISECONDS)
         self._keep_token = statements.keep_token(dialect)
-        self._texts: dict[Executable, str] = {}
 
     def __enter__(self) -> RecordStore:
         return self
@@ -163,7 +154,7 @@ class RecordStore:
         """
         if not shown:
             return
-        began = {"p_read_at": _milliseconds(at)}
+        began = {"p_read_at": milliseconds(at)}
         with self._transaction(opening.WRITE) as connection:
             read = [self._key(key) | _read(live) | began for key, live in shown]
             self._many(connection, self._observe, read)
@@ -179,43 +170,46 @@ class RecordStore:
             row = connection.execute(statements.READ_TOKEN, self._ours() | {"p_account": account}).first()
         if row is None:
             return None
-        return SealedGrant(row.sealed, _time(row.access_until), _time(row.refresh_until), row.version, row.seed)
+        return SealedGrant(row.sealed, time_of(row.access_until), time_of(row.refresh_until), row.version, row.seed)
 
     def claim_grant(self, account: str, version: int, now: datetime, until: datetime) -> bool:
         """Whether the caller alone may renew this version until then. Version 0: nothing was kept yet."""
         claim = {
             "p_account": account,
             "p_version": version,
-            "p_now": _milliseconds(now),
-            "p_until": _milliseconds(until),
+            "p_now": milliseconds(now),
+            "p_until": milliseconds(until),
         }
         with self._transaction(opening.DURABLE) as connection:
             if version == 0:
-                empty = {"account": account, "version": 0, "sealed": "", "seed": "", "changed_at": _milliseconds(now)}
+                empty = {"account": account, "version": 0, "sealed": "", "seed": "", "changed_at": milliseconds(now)}
                 connection.execute(self._first_claim, {"tenant": self._tenant} | empty)
             return connection.execute(statements.CLAIM_TOKEN, self._ours() | claim).rowcount == 1
 
     def release_grant(self, account: str, until: datetime) -> None:
         """Gives back the claim that was to last until then and came to nothing; another's that followed it stays."""
-        claim = {"p_account": account, "p_until": _milliseconds(until)}
+        claim = {"p_account": account, "p_until": milliseconds(until)}
         with self._transaction(opening.WRITE) as connection:
             connection.execute(statements.RELEASE_TOKEN, self._ours() | claim)
 
-    def keep_grant(self, account: str, grant: SealedGrant, *, at: datetime) -> None:
-        """Keeps new tokens in place of the old ones and ends the claim; on the disk before it returns."""
+    def keep_grant(self, account: str, grant: SealedGrant, *, at: datetime) -> bool:
+        """Keeps new tokens in place of older ones and ends the claim; on the disk before it returns.
+
+        False, and nothing is changed, where this version or a newer one is kept already.
+        """
         row = {
             "tenant": self._tenant,
             "account": account,
             "version": grant.version,
             "sealed": grant.sealed,
             "seed": grant.seed,
-            "access_until": None if grant.access_until is None else _milliseconds(grant.access_until),
-            "refresh_until": None if grant.refresh_until is None else _milliseconds(grant.refresh_until),
+            "access_until": None if grant.access_until is None else milliseconds(grant.access_until),
+            "refresh_until": None if grant.refresh_until is None else milliseconds(grant.refresh_until),
             "claimed_until": None,
-            "changed_at": _milliseconds(at),
+            "changed_at": milliseconds(at),
         }
         with self._transaction(opening.DURABLE) as connection:
-            connection.execute(self._keep_token, row)
+            return connection.execute(self._keep_token, row).rowcount == 1
 
     # ---- pushes -------------------------------------------------------------------------------------
 
@@ -224,7 +218,7 @@ class RecordStore:
 
         It is on the disk before this returns. A cell may stand in `cells` once.
         """
-        why, when = _reason(reason), _milliseconds(at)
+        why, when = _reason(reason), milliseconds(at)
         if not cells:
             return []
         assert _distinct(cells), "a cell is pushed once at a time"
@@ -280,7 +274,7 @@ class RecordStore:
 
     def skip(self, cells: Sequence[tuple[PlannedCell, str]], *, reason: int, at: datetime) -> None:
         """Keeps that these cells were not sent, and why; the same again is counted in the record that says so."""
-        why, when = _reason(reason), _milliseconds(at)
+        why, when = _reason(reason), milliseconds(at)
         for some in _each_cell_once(cells):
             with self._transaction(opening.WRITE) as connection:
                 ids = self._numbers(connection, len(some))
@@ -296,7 +290,7 @@ class RecordStore:
             count = connection.execute(statements.COUNT_PENDING, self._ours()).scalar_one()
             if count:
                 connection.execute(statements.LOSE_PENDING, self._ours())
-                ended = {"p_finished_at": _milliseconds(at), "p_kind": "unknown", "p_detail": INTERRUPTED}
+                ended = {"p_finished_at": milliseconds(at), "p_kind": "unknown", "p_detail": INTERRUPTED}
                 connection.execute(statements.FAIL_PENDING, self._ours() | ended)
         return count
 
@@ -330,7 +324,7 @@ class RecordStore:
             cells = connection.execute(statements.CELLS_BY_STORE, self._ours()).fetchall()
             newest = connection.execute(statements.NEWEST_BY_STORE, self._ours()).fetchall()
             unbound = Counter(store for store, _ in self._unbound(connection))
-        known = {store: (count, unknown, _time(success)) for store, count, unknown, success in cells}
+        known = {store: (count, unknown, time_of(success)) for store, count, unknown, success in cells}
         names = sorted({*known, *(row[0] for row in newest)})
         return [
             replace(
@@ -345,7 +339,7 @@ class RecordStore:
 
         What a store shows is not history and stays; so does a push whose end is not known.
         """
-        before = self._ours() | {"p_created_at": _milliseconds(at - timedelta(days=DAYS)), "p_step": STEP * STEP}
+        before = self._ours() | {"p_created_at": milliseconds(at - timedelta(days=DAYS)), "p_step": STEP * STEP}
         count = 0
         while deleted := self._delete(statements.DELETE_OLDER, [before]):
             count += deleted
@@ -369,47 +363,12 @@ class RecordStore:
 
     def records_after(self, number: int, *, since: datetime) -> list[Record]:
         """The next records by their numbers, some at a time, of those that were begun or ended since then."""
-        asked = self._ours() | {"p_id": number, "p_created_at": _milliseconds(since), "p_step": ROWS}
+        asked = self._ours() | {"p_id": number, "p_created_at": milliseconds(since), "p_step": ROWS}
         with self._transaction() as connection:
             rows = connection.execute(statements.RECORDS_AFTER, asked).fetchall()
         return [_record(row._mapping) for row in rows]
 
     # ---- below --------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _transaction(self, options: Mapping[str, bool] = opening.READ) -> Iterator[Connection]:
-        with (
-            _collector_paused(),
-            self._database.telling(),
-            self._engine.connect().execution_options(**options) as connection,
-            connection.begin(),
-        ):
-            yield connection
-
-    def _many(self, connection: Connection, statement: Executable, rows: Iterable[dict[str, object]]) -> int:
-        """Carries out a statement for every row; returns how many rows of the table it changed."""
-        text = self._texts.get(statement)
-        if text is None:
-            text = self._texts[statement] = statements.text_of(statement, self._engine.dialect)
-        changed, rest = 0, iter(rows)
-        while some := list(islice(rest, ROWS)):
-            changed += connection.exec_driver_sql(text, some).rowcount
-        return changed
-
-    def _delete(self, statement: Delete, steps: list[dict[str, object]]) -> int:
-        with self._transaction(opening.WRITE) as connection:
-            return connection.execute(statement, steps).rowcount
-
-    def _numbers(self, connection: Connection, count: int) -> range:
-        """The next record numbers; a number is never given twice, even when its record was deleted."""
-        name = {"p_tenant": self._tenant, "p_name": LAST_RECORD}
-        if not connection.execute(statements.ADD_TO_META, name | {"p_more": count}).rowcount:
-            connection.execute(statements.WRITE_META, name | {"p_value": count})
-        last = connection.execute(statements.READ_META, name).scalar_one()
-        return range(last - count + 1, last + 1)
-
-    def _ours(self) -> dict[str, object]:
-        return {"p_tenant": self._tenant}
 
     def _key(self, key: CellKey | PlannedCell) -> dict[str, object]:
         return {
@@ -445,7 +404,7 @@ class RecordStore:
 
     def _answer(self, result: Finished) -> dict[str, object]:
         assert result.status is not Status.PENDING, "what has ended is not pending"
-        at = _milliseconds(result.at)
+        at = milliseconds(result.at)
         return {
             "p_tenant": self._tenant,
             "p_id": result.record_id,
@@ -462,19 +421,6 @@ class RecordStore:
             "p_kind": result.kind,
             "p_detail": _text(result.detail),
         }
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Python's collector off for a while: rows make no cycles, and it would walk all of a million of them for some."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _text(said: str) -> str:
@@ -523,7 +469,7 @@ def _read(live: Live) -> dict[str, object]:
 
 
 def _record(row: Mapping[Any, Any]) -> Record:  # Any: SQLAlchemy's rows are untyped
-    created_at, finished_at = _time(row["created_at"]), _time(row["finished_at"])
+    created_at, finished_at = time_of(row["created_at"]), time_of(row["finished_at"])
     assert created_at is not None
     return Record(
         id=row["id"],
@@ -553,12 +499,3 @@ def _summary(store: str, known: tuple[int, int, datetime | None], newest: Sequen
         if status == Status.FAILED.value:
             failures[kind] = failures.get(kind, 0) + count
     return StoreSummary(store, *known, statuses, failures)
-
-
-def _milliseconds(at: datetime) -> int:
-    """Milliseconds since 1970 UTC; `at` has a zone."""
-    return (at - _EPOCH) // _MILLISECOND
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else _EPOCH + milliseconds * _MILLISECOND

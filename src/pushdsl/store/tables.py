@@ -1,8 +1,8 @@
-"""The tables of the store of record: the whole file, the state of every cell, its history, tokens, missing listings.
+"""The tables of the store of record: every cell and its history, stock and its events, the work that is under way.
 
 State and history are apart, so that deleting history never loses what a store shows. Times are milliseconds since
-1970 UTC. Every key begins with a tenant, empty where one shop owner has the file alone. A change here is a new step in
-`migrations` too.
+1970 UTC, except where an event tells its own, which are microseconds. Every key begins with a tenant, empty where one
+shop owner has the file alone. A change here is a new step in `migrations` too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Meta
 
 from pushdsl.model import Status
 
-SCHEMA = 2
+SCHEMA = 3
 """Grows with every change that an older pushdsl would not understand."""
 MARKER = "pushdsl.record"
 """The name in `meta` whose value is the schema; a file without it is not ours."""
@@ -37,7 +37,10 @@ meta = Table(
 # `known`: something was ever learned of what the store shows; without it the facts' `live` table is asked.
 # `quantity` null is then unknown. `preorder` and `days` are the latch: they stay as last confirmed or read.
 # `confirmed_at` is cleared when a read shows another quantity than `confirmed_quantity`; `succeeded_at` never is.
-# `generation` counts what was desired, `settled` is the newest one that ended: below it, a push is under way.
+# `generation` counts what was sent, `settled` is the newest one that ended: below it, a push is under way.
+# `waiting` is the Pending record of a push that has not begun, due at `due_at`, `since` its first trigger; `fails`
+# counts its tries. `again` triggers, the last for `again_reason`, came while a push was under way: when it ends, all is
+# planned anew. `recheck_at`: a slow lane holds the cell until then.
 cell = Table(
     "cell",
     metadata,
@@ -58,6 +61,14 @@ cell = Table(
     Column("confirmed_quantity", NUMBER),
     Column("confirmed_at", BigInteger),
     Column("succeeded_at", BigInteger),
+    Column("waiting", BigInteger),
+    Column("due_at", BigInteger),
+    Column("since", BigInteger),
+    Column("fails", NUMBER, nullable=False, server_default="0"),
+    Column("forced", NUMBER, nullable=False, server_default="0"),
+    Column("again", NUMBER, nullable=False, server_default="0"),
+    Column("again_reason", NUMBER),
+    Column("recheck_at", BigInteger),
     sqlite_with_rowid=False,
 )
 
@@ -84,6 +95,7 @@ record = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Column("count", NUMBER, nullable=False),
+    Column("batch", BigInteger),
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in Status)})", name="four_statuses"),
     sqlite_with_rowid=False,
 )
@@ -116,6 +128,142 @@ missing = Table(
     Column("unbound_at", BigInteger),
     sqlite_with_rowid=False,
 )
+
+# What happened to stock, in the order of its arrival (`number`), each with what its SKU and warehouse came to after it.
+event = Table(
+    "event",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", TEXT, nullable=False),
+    Column("source", TEXT, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("reason", NUMBER, nullable=False),
+    Column("warehouse", TEXT, nullable=False),
+    Column("sku", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("quantity", NUMBER, nullable=False),
+    Column("phantom", NUMBER, nullable=False),
+    Column("on_hand", BigInteger, nullable=False),
+    Column("allocated", BigInteger, nullable=False),
+    Column("safety", BigInteger, nullable=False),
+    Column("tracked", NUMBER, nullable=False),
+    Column("marks", TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What the events come to. `marks` is the newest event of each source, as JSON.
+balance = Table(
+    "balance",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("warehouse", TEXT, primary_key=True),
+    Column("sku", TEXT, primary_key=True),
+    Column("on_hand", BigInteger, nullable=False),
+    Column("allocated", BigInteger, nullable=False),
+    Column("safety", BigInteger, nullable=False),
+    Column("tracked", NUMBER, nullable=False),
+    Column("marks", TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Orders that hold or held stock; `body` is the order with every message that it has had, as JSON.
+sale = Table(
+    "sale",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("store", TEXT, primary_key=True),
+    Column("id", TEXT, primary_key=True),
+    Column("state", TEXT, nullable=False),
+    Column("body", TEXT, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Messages that were taken in or put aside; `why` is empty unless a person has to look at one.
+message = Table(
+    "message",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("source", TEXT, primary_key=True),
+    Column("id", TEXT, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("body", TEXT, nullable=False),
+    Column("why", TEXT, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# SKUs to be planned anew, for all their listings (`store` and `store_sku` empty) or for one; `generation` is never
+# given twice, so that what came while a plan was made is not cleared with it.
+dirty = Table(
+    "dirty",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("sku", TEXT, primary_key=True),
+    Column("store", TEXT, primary_key=True),
+    Column("store_sku", TEXT, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("reason", NUMBER, nullable=False),
+    Column("count", NUMBER, nullable=False),
+    Column("forced", NUMBER, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# One worker at a time pushes to a store, and one plans (the lane without a store's name). `token` grows with every
+# holder, so that a late one is told apart. `free_at`: the store's rate lets the next call begin.
+lane = Table(
+    "lane",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("store", TEXT, primary_key=True),
+    Column("wake_at", BigInteger),
+    Column("token", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("owner", TEXT, nullable=False),
+    Column("free_at", BigInteger, nullable=False),
+    Column("paused_until", BigInteger),
+    Column("paused_for", TEXT, nullable=False),
+    Column("tried_at", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+# The rate that all stores of an app share.
+app = Table(
+    "app",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("name", TEXT, primary_key=True),
+    Column("free_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Pushes that are about to be sent or were; after `deadline` nothing of it can still arrive.
+batch = Table(
+    "batch",
+    metadata,
+    Column("tenant", TEXT, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("store", TEXT, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("deadline", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+Index("event_of_id", event.c.tenant, event.c.id, unique=True)
+Index("event_of_stock", event.c.tenant, event.c.sku, event.c.warehouse, event.c.number)
+Index("balance_of_sku", balance.c.tenant, balance.c.sku)
+Index("dirty_by_time", dirty.c.tenant, dirty.c.first_at)
+Index("batch_of_store", batch.c.tenant, batch.c.store)
+_is_due = cell.c.due_at.is_not(None)
+Index("cell_due", cell.c.tenant, cell.c.store, cell.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)
+_is_held = cell.c.recheck_at.is_not(None)
+Index("cell_held", cell.c.tenant, cell.c.recheck_at, sqlite_where=_is_held, postgresql_where=_is_held)
+_in_batch = record.c.batch.is_not(None)
+Index("record_of_batch", record.c.tenant, record.c.batch, sqlite_where=_in_batch, postgresql_where=_in_batch)
 
 Index("record_of_cell", record.c.tenant, record.c.store, record.c.store_sku, record.c.location, record.c.id)
 Index("record_of_sku", record.c.tenant, record.c.sku)
