@@ -250,6 +250,28 @@ def test_a_consent_is_kept_after_a_renewal_that_is_under_way_and_not_before(tmp_
     assert (kept.version, kept.settings) == (2, {"access_token": "consented"})
 
 
+def test_a_consent_is_kept_though_a_renewal_that_outlasted_its_claim_was_first(tmp_path: Path) -> None:
+    at = datetime(2026, 5, 4, 12, tzinfo=UTC)
+    store = Store("shop", "shopee", "shop", "ID")
+    project = replace(open_project([_rules(tmp_path)]), settings=Settings(tmp_path))
+    late = [Held({"access_token": "renewed"}, None, None, 1, "")]
+
+    class Overtaken(RecordVault):
+        def keep(self, account: str, held: Held, now: datetime) -> bool:
+            if late:
+                super().keep(account, late.pop(), now)
+            return super().keep(account, held, now)
+
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = Overtaken(record, NoSeal())
+        grant = Grant({"access_token": "consented"})
+        kept = asyncio.run(_kept(project, store, grant, vault, Pace(lambda: at)))
+        held = vault.load("shop")
+
+    assert held == kept
+    assert (kept.version, kept.settings) == (2, {"access_token": "consented"})
+
+
 def _rules(folder: Path) -> Path:
     (folder / "rules.push").write_text(RULES.format(platform="shopee"))
     return folder / "rules.push"

@@ -274,6 +274,49 @@ def test_a_renewal_that_came_to_nothing_too_late_leaves_the_claim_of_another(tmp
         assert vault.claim("shop", 0, clock.at) is None
 
 
+def test_a_renewal_that_ends_too_late_takes_what_was_kept_in_the_meantime(tmp_path: Path) -> None:
+    """It lost its claim, and the seller has let the app in anew: the consent's tokens must not be lost."""
+    shop, clock = Marketplace(), Clock()
+    shop.expire()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = RecordVault(record, Seal(new_key()))
+
+        async def stalled(connection: Connection) -> Grant | Failure:
+            consented = {"access_token": shop.access, "refresh_token": "refresh-canary-9"}
+            assert vault.keep("shop", Held(consented, None, None, 1, seed_of(RAW)), clock.at)
+            return Grant({"access_token": "late", "refresh_token": "late"})
+
+        shop.refresh = stalled  # type: ignore[method-assign]
+        outcomes = push(shop, keeper_of(shop, vault), clock)
+        held = vault.load("shop")
+
+    assert outcomes == [Confirmed()]
+    assert held is not None
+    assert (held.version, held.settings["refresh_token"]) == (1, "refresh-canary-9")
+
+
+def test_a_renewal_that_ends_too_late_keeps_to_itself_what_other_tokens_of_the_file_do_not_replace(
+    tmp_path: Path,
+) -> None:
+    shop, clock = Marketplace(), Clock()
+    shop.expire()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        vault = RecordVault(record, Seal(new_key()))
+
+        async def stalled(connection: Connection) -> Grant | Failure:
+            theirs = {"access_token": "theirs", "refresh_token": "theirs"}
+            assert vault.keep("shop", Held(theirs, None, None, 1, "of another file"), clock.at)
+            return Grant({"access_token": shop.access, "refresh_token": "ours"})
+
+        shop.refresh = stalled  # type: ignore[method-assign]
+        outcomes = push(shop, keeper_of(shop, vault), clock)
+        held = vault.load("shop")
+
+    assert outcomes == [Confirmed()]
+    assert held is not None
+    assert held.settings["access_token"] == "theirs"
+
+
 def test_newer_tokens_in_the_file_count_again() -> None:
     held = Held({"access_token": "granted"}, None, None, 1, seed_of(RAW))
 
@@ -432,11 +475,11 @@ def test_a_new_token_is_kept_though_the_record_is_busy_at_first(tmp_path: Path) 
     shop.expire()
 
     class Busy(RecordVault):
-        def keep(self, account: str, held: Held, now: datetime) -> None:
+        def keep(self, account: str, held: Held, now: datetime) -> bool:
             if busy:
                 busy.pop()
                 raise PushdslError("`record.db` is locked by another process")
-            super().keep(account, held, now)
+            return super().keep(account, held, now)
 
     with open_store(f"sqlite:///{tmp_path}/record.db") as record:
         vault = Busy(record, Seal(new_key()))

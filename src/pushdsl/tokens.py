@@ -107,8 +107,8 @@ class Vault(Protocol):
     def release(self, account: str, claim: datetime) -> None:
         """Gives this claim back, and no other."""
 
-    def keep(self, account: str, held: Held, now: datetime) -> None:
-        """On the disk when it returns."""
+    def keep(self, account: str, held: Held, now: datetime) -> bool:
+        """On the disk when it returns; False where this version or a newer one was kept before and stays."""
 
 
 class RecordVault:
@@ -128,10 +128,10 @@ class RecordVault:
     def release(self, account: str, claim: datetime) -> None:
         self._record.release_grant(account, claim)
 
-    def keep(self, account: str, held: Held, now: datetime) -> None:
+    def keep(self, account: str, held: Held, now: datetime) -> bool:
         sealed = self._seal.seal(json.dumps(dict(held.settings)))
         grant = SealedGrant(sealed, held.access_until, held.refresh_until, held.version, held.seed)
-        self._record.keep_grant(account, grant, at=now)
+        return self._record.keep_grant(account, grant, at=now)
 
 
 def _opened(kept: SealedGrant, seal: Seal | NoSeal) -> Held:
@@ -220,13 +220,18 @@ class TokenKeeper:
         held = Held({**before, **grant.settings}, grant.access_until, until, version + 1, seed_of(self._raw))
         for left in reversed(range(KEEPING)):
             try:
-                vault.keep(self._store.account, held, pace.now())
+                kept = vault.keep(self._store.account, held, pace.now())
                 break
             except PushdslError:
                 if not left:
                     raise
                 await pace.sleep(1)
-        return self._adopt(held)
+        return self._adopt(held if kept else self._overtaking(vault, held))
+
+    def _overtaking(self, vault: Vault, held: Held) -> Held:
+        """What was kept while this renewal took longer than its claim; our own where that is of other tokens."""
+        newer = vault.load(self._store.account)
+        return newer if newer is not None and newer.seed == held.seed else held
 
     def _adopt(self, held: Held) -> BaseModel | Failure:
         try:

@@ -767,6 +767,25 @@ class TestGrants:
 
         assert not record.claim_grant("ben", 0, NOON + MINUTE, NOON + 3 * MINUTE)
 
+    @pytest.mark.parametrize("version", [1, 2])
+    def test_an_older_grant_never_takes_the_place_of_a_newer_one(self, record: RecordStore, version: int) -> None:
+        assert record.keep_grant("ben", sealed("newer", 2), at=NOON)
+        assert record.claim_grant("ben", 2, NOON, NOON + MINUTE)
+
+        assert not record.keep_grant("ben", sealed("older", version), at=NOON)
+
+        assert record.grant("ben") == sealed("newer", 2)
+        assert not record.claim_grant("ben", 2, NOON, NOON + 2 * MINUTE)
+
+    def test_a_newer_grant_takes_the_place_of_an_older_one_and_ends_its_claim(self, record: RecordStore) -> None:
+        assert record.keep_grant("ben", sealed("older", 1), at=NOON)
+        assert record.claim_grant("ben", 1, NOON, NOON + MINUTE)
+
+        assert record.keep_grant("ben", sealed("newer", 2), at=NOON)
+
+        assert record.grant("ben") == sealed("newer", 2)
+        assert record.claim_grant("ben", 2, NOON, NOON + MINUTE)
+
 
 class TestIsolation:
     def test_the_same_sku_in_two_stores_is_two_cells(self, record: RecordStore) -> None:

@@ -403,13 +403,13 @@ def first_claim(dialect: Dialect) -> Insert:
     return made
 
 
-def keep_token(dialect: Dialect) -> Insert:
-    """Changes no row where a grant of this version or a newer one stands."""
+def keep_token(dialect: Dialect) -> Executable:
+    """Returns the version; no row where that one or a newer one stands, which is left as it is."""
     made = UPSERTS[dialect](token)
     new = {column.name: made.excluded[column.name] for column in token.c if not column.primary_key}
-    kept: Insert = made.on_conflict_do_update(
+    kept: Executable = made.on_conflict_do_update(
         index_elements=["tenant", "account"], set_=new, where=token.c.version < made.excluded.version
-    )
+    ).returning(token.c.version)
     return kept
 
 

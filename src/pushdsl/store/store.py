@@ -209,7 +209,7 @@ class RecordStore(Session):
             "changed_at": milliseconds(at),
         }
         with self._transaction(opening.DURABLE) as connection:
-            return connection.execute(self._keep_token, row).rowcount == 1
+            return connection.execute(self._keep_token, row).first() is not None
 
     # ---- pushes -------------------------------------------------------------------------------------
 

@@ -757,8 +757,11 @@ class MemoryVault:
     def release(self, account: str, claim: datetime) -> None:
         self._claimed = False
 
-    def keep(self, account: str, held: Held, now: datetime) -> None:
-        self.held, self._claimed = held, False
+    def keep(self, account: str, held: Held, now: datetime) -> bool:
+        newer = self.held is None or self.held.version < held.version
+        if newer:
+            self.held, self._claimed = held, False
+        return newer
 
 
 class _Watched:
