@@ -5,6 +5,10 @@ Importing this imports SQLAlchemy; import it where a record is opened, not at st
 
 from __future__ import annotations
 
+from pushdsl.store.ledgers import Asked, Intake, LedgerStore, Trigger
 from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary, open_existing, open_store
 
-__all__ = ["Finished", "RecordStore", "SealedGrant", "StoreSummary", "open_existing", "open_store"]
+__all__ = [
+    "Asked", "Finished", "Intake", "LedgerStore", "RecordStore", "SealedGrant", "StoreSummary", "Trigger",
+    "open_existing", "open_store",
+]  # fmt: skip

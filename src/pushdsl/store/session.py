@@ -53,9 +53,9 @@ class Session:
         with self._transaction(opening.WRITE) as connection:
             return connection.execute(statement, steps).rowcount
 
-    def _numbers(self, connection: Connection, count: int) -> range:
-        """The next numbers of records, batches and the like; none is given twice, even when its record was deleted."""
-        name = {"p_tenant": self._tenant, "p_name": LAST_RECORD}
+    def _numbers(self, connection: Connection, count: int, kind: str = LAST_RECORD) -> range:
+        """The next numbers of records, or of another kind; none is given twice, even when its record was deleted."""
+        name = {"p_tenant": self._tenant, "p_name": kind}
         if not connection.execute(statements.ADD_TO_META, name | {"p_more": count}).rowcount:
             connection.execute(statements.WRITE_META, name | {"p_value": count})
         last = connection.execute(statements.READ_META, name).scalar_one()

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, inspect
 from pushdsl.errors import PushdslError
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, RecordedLive, Status
 from pushdsl.store import opening, statements
+from pushdsl.store.ledgers import LedgerStore
 from pushdsl.store.session import ROWS, Session, milliseconds, time_of
 from pushdsl.store.tables import missing, token
 
@@ -125,6 +126,10 @@ class RecordStore(Session):
     def lock(self) -> AbstractContextManager[None]:
         """Keeps every other apply off this record while it lasts; raises PushdslError that says who has it."""
         return self._database.lock()
+
+    def ledger(self) -> LedgerStore:
+        """The stock events of the same record; open as long as it is."""
+        return LedgerStore(self._database, self._engine, self._tenant)
 
     # ---- state --------------------------------------------------------------------------------------
 

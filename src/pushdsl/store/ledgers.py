@@ -1,0 +1,334 @@
+"""Stock events and orders in, once each; what they come to, and which SKUs are to be planned anew, out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from pushdsl.errors import PushdslError
+from pushdsl.ledger import (
+    NOTHING,
+    Balance,
+    Difference,
+    Kind,
+    LedgerError,
+    Mark,
+    StockEvent,
+    StockKey,
+    after,
+    balance_of,
+    is_repeat,
+    verify,
+)  # fmt: skip
+from pushdsl.model import Reason
+from pushdsl.order_text import order_of, order_text
+from pushdsl.orders import ChangeMapping, ChangeWarehouse, Message, Order, Step, advance
+from pushdsl.store import opening, work_statements
+from pushdsl.store.session import Session, milliseconds
+
+SOME = 500
+"""Names in one question."""
+LAST_EVENT = "last event"
+LAST_GENERATION = "last generation"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Why a SKU is to be planned anew: for all its listings, or for one. `forced`: sent even if it is shown already."""
+
+    sku: str
+    reason: int
+    store: str = ""
+    store_sku: str = ""
+    count: int = 1
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What became of events: `refused` are those that cannot be true, each with why. The others are on the disk."""
+
+    new: int = 0
+    repeated: int = 0
+    refused: tuple[tuple[StockEvent, LedgerError], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of a message about an order: the order as it stands, and how many stock events came of it."""
+
+    order: Order
+    events: int = 0
+    repeated: bool = False
+
+
+@dataclass(slots=True)
+class _Taking:
+    """Balances while events are taken in; `rows` are the events to write."""
+
+    balances: dict[StockKey, Balance]
+    known: dict[str, StockEvent]
+    rows: list[tuple[StockEvent, Balance]] = field(default_factory=list)
+    repeated: int = 0
+    refused: list[tuple[StockEvent, LedgerError]] = field(default_factory=list)
+
+
+class LedgerStore(Session):
+    """The events of an open record; every method is one transaction, and raises PushdslError."""
+
+    def __init__(self, database: opening.Database, engine: Any, tenant: str) -> None:  # Any: as the record has it
+        super().__init__(database, engine, tenant)
+        self._keep_balance = work_statements.keep_balance(engine.dialect.name)
+        self._keep_sale = work_statements.keep_sale(engine.dialect.name)
+        self._mark = work_statements.mark(engine.dialect.name)
+        self._note = work_statements.note_message(engine.dialect.name)
+
+    def take(self, events: Sequence[StockEvent], *, at: datetime) -> Intake:
+        """Takes events in; what they touch is planned anew. An event that is here already changes nothing.
+
+        It is on the disk before this returns. Call it with a hundred and more where there are as many.
+        """
+        if not events:
+            return Intake()
+        with self._transaction(opening.DURABLE) as connection:
+            taking = self._take(connection, events, at)
+        return Intake(len(taking.rows), taking.repeated, tuple(taking.refused))
+
+    def advance(self, message: Message, *, store: str, id: str, new: Order | None = None, at: datetime) -> Asked:
+        """Carries out a message about an order, and its stock events with it. `new` is the order if it is not known.
+
+        Raises OrderError where the order cannot do it, and PushdslError where there is no such order.
+        """
+        with self._transaction(opening.DURABLE) as connection:
+            order = self._order(connection, store, id) or new
+            if order is None:
+                raise PushdslError(f"order `{id}` of `{store}` is not known", "tell of it with its lines first")
+            stock = self._balances(connection, order.needed.keys() | _moved(order, message).keys())
+            step = advance(order, message, {key: balance.available for key, balance in stock.items()})
+            taken = self._take(connection, step.events, at, touched=())
+            if taken.refused:
+                raise taken.refused[0][1]
+            self._keep_step(connection, step, at)
+        return Asked(step.order, len(taken.rows), repeated=step.order == order)
+
+    def mark(self, triggers: Sequence[Trigger], *, at: datetime) -> None:
+        """Has SKUs planned anew."""
+        with self._transaction(opening.WRITE) as connection:
+            self._mark_all(connection, triggers, at)
+
+    def note(self, source: str, id: str, body: str, why: str = "", *, at: datetime) -> bool:
+        """Keeps a message, put aside for a person where `why` says so; False where it is here already."""
+        row = {"tenant": self._tenant, "source": source, "id": id, "received_at": milliseconds(at), "body": body}
+        with self._transaction(opening.DURABLE) as connection:
+            return connection.execute(self._note, row | {"why": why}).rowcount == 1
+
+    def put_aside(self) -> list[tuple[str, str, datetime, str, str]]:
+        """Source, id, time, text of every message that a person has to look at, and why."""
+        with self._transaction() as connection:
+            rows = connection.execute(work_statements.PUT_ASIDE, self._ours()).fetchall()
+        return [(r.source, r.id, _EPOCH + timedelta(milliseconds=r.received_at), r.body, r.why) for r in rows]
+
+    def balances(self, skus: Iterable[str]) -> dict[StockKey, Balance]:
+        """What is on hand and allocated of these SKUs, in every warehouse that an event told of."""
+        with self._transaction() as connection:
+            return self._of_skus(connection, skus)
+
+    def all_balances(self) -> dict[StockKey, Balance]:
+        with self._transaction() as connection:
+            rows = connection.execute(work_statements.ALL_BALANCES, self._ours())
+            return {StockKey(row.warehouse, row.sku): _balance(row) for row in rows}
+
+    def order(self, store: str, id: str) -> Order | None:
+        with self._transaction() as connection:
+            return self._order(connection, store, id)
+
+    def verify(self) -> Difference | None:
+        """Recomputes all stock from all events; the first event that the record differs from, or the first balance."""
+        with self._transaction() as connection:
+            rows = connection.execute(work_statements.ALL_EVENTS, self._ours()).fetchall()
+            recorded = {row.id: _balance(row) for row in rows}
+            events = [_event(row) for row in rows]
+            if (difference := verify(events, recorded)) is not None:
+                return difference
+            last = {StockKey(row.warehouse, row.sku): row for row in rows}
+            kept = connection.execute(work_statements.ALL_BALANCES, self._ours()).fetchall()
+        balances = {StockKey(row.warehouse, row.sku): _balance(row) for row in kept}
+        for key in sorted(last.keys() | balances.keys()):
+            expected = _balance(last[key]) if key in last else None
+            if balances.get(key) != expected:
+                name = last[key].id if key in last else f"{key.warehouse} {key.sku}"
+                return Difference(name, expected, balances.get(key))
+        return None
+
+    def events(self, sku: str, limit: int = 100) -> list[tuple[int, StockEvent, Balance]]:
+        """The newest events of a SKU, newest first: number, event, and what its stock came to."""
+        with self._transaction() as connection:
+            asked = self._ours() | {"p_sku": sku, "p_step": limit}
+            rows = connection.execute(work_statements.EVENTS_OF_SKU, asked).fetchall()
+        return [(row.number, _event(row), _balance(row)) for row in rows]
+
+    # ---- below --------------------------------------------------------------------------------------
+
+    def _take(
+        self, connection: Connection, events: Sequence[StockEvent], at: datetime, touched: Iterable[str] | None = None
+    ) -> _Taking:
+        """`touched` are SKUs that are marked elsewhere; None marks those of the new events here."""
+        taking = _Taking(self._balances(connection, {event.key for event in events}), self._known(connection, events))
+        for event in events:
+            self._take_one(connection, event, taking)
+        if taking.rows:
+            numbers = self._numbers(connection, len(taking.rows), LAST_EVENT)
+            rows = zip(numbers, taking.rows, strict=True)
+            self._many(connection, work_statements.ADD_EVENT, (self._event_row(n, *row, at) for n, row in rows))
+            changed = {event.key: balance for event, balance in taking.rows}
+            self._many(
+                connection,
+                self._keep_balance,
+                (
+                    {"p_tenant": self._tenant, "p_warehouse": key.warehouse, "p_sku": key.sku} | _columns(balance)
+                    for key, balance in changed.items()
+                ),
+            )
+            if touched is None:
+                newest = {event.sku: int(event.reason) for event, _ in taking.rows}
+                counts = Counter(event.sku for event, _ in taking.rows)
+                self._mark_all(connection, [Trigger(s, r, count=counts[s]) for s, r in newest.items()], at)
+        return taking
+
+    def _take_one(self, connection: Connection, event: StockEvent, taking: _Taking) -> None:
+        try:
+            if is_repeat(event, taking.known.get(event.id)):
+                taking.repeated += 1
+                return
+        except LedgerError as error:
+            taking.refused.append((event, error))
+            return
+        before = taking.balances.get(event.key, NOTHING)
+        balance = after(before, event)
+        if balance is None:  # late: where it belongs, all that is known of this stock decides
+            history = [_event(row) for row in self._history(connection, event.key)]
+            history += [e for e, _ in taking.rows if e.key == event.key]
+            balance = balance_of([*history, event])
+        taking.balances[event.key] = balance
+        taking.known[event.id] = event
+        taking.rows.append((event, balance))
+
+    def _known(self, connection: Connection, events: Sequence[StockEvent]) -> dict[str, StockEvent]:
+        ids = sorted({event.id for event in events})
+        found: dict[str, StockEvent] = {}
+        for some in _parts(ids):
+            rows = connection.execute(work_statements.EVENTS_OF_IDS, self._ours() | {"p_ids": some})
+            found.update((row.id, _event(row)) for row in rows)
+        return found
+
+    def _balances(self, connection: Connection, keys: Iterable[StockKey]) -> dict[StockKey, Balance]:
+        wanted = set(keys)
+        found = self._of_skus(connection, {key.sku for key in wanted})
+        return {key: balance for key, balance in found.items() if key in wanted}
+
+    def _of_skus(self, connection: Connection, skus: Iterable[str]) -> dict[StockKey, Balance]:
+        found: dict[StockKey, Balance] = {}
+        for some in _parts(sorted(set(skus))):
+            rows = connection.execute(work_statements.BALANCES_OF_SKUS, self._ours() | {"p_skus": some})
+            found.update((StockKey(row.warehouse, row.sku), _balance(row)) for row in rows)
+        return found
+
+    def _history(self, connection: Connection, key: StockKey) -> Sequence[Row[Any]]:
+        asked = self._ours() | {"p_warehouse": key.warehouse, "p_sku": key.sku}
+        return connection.execute(work_statements.HISTORY, asked).fetchall()
+
+    def _order(self, connection: Connection, store: str, id: str) -> Order | None:
+        asked = self._ours() | {"p_store": store, "p_id": id}
+        body = connection.execute(work_statements.READ_SALE, asked).scalar()
+        return None if body is None else order_of(body)
+
+    def _keep_step(self, connection: Connection, step: Step, at: datetime) -> None:
+        row = {
+            "tenant": self._tenant, "store": step.order.store, "id": step.order.id, "state": step.order.state.value,
+            "body": order_text(step.order), "changed_at": milliseconds(at),
+        }  # fmt: skip
+        connection.execute(self._keep_sale, row)
+        if step.reason is not None:
+            skus = sorted({key.sku for key in step.touched})
+            self._mark_all(connection, [Trigger(sku, int(step.reason)) for sku in skus], at)
+
+    def _mark_all(self, connection: Connection, triggers: Sequence[Trigger], at: datetime) -> None:
+        if not triggers:
+            return
+        [generation] = self._numbers(connection, 1, LAST_GENERATION)
+        first_at = milliseconds(at)
+        rows = (
+            {
+                "p_tenant": self._tenant, "p_sku": t.sku, "p_store": t.store, "p_store_sku": t.store_sku,
+                "p_generation": generation, "p_first_at": first_at, "p_reason": int(t.reason), "p_count": t.count,
+                "p_forced": int(t.forced),
+            }
+            for t in triggers
+        )  # fmt: skip
+        self._many(connection, self._mark, rows)
+
+    def _event_row(self, number: int, event: StockEvent, balance: Balance, at: datetime) -> dict[str, object]:
+        return {
+            "p_tenant": self._tenant, "p_number": number, "p_id": event.id, "p_source": event.source,
+            "p_sequence": event.sequence, "p_occurred_at": _microseconds(event.occurred_at),
+            "p_received_at": milliseconds(at), "p_reason": int(event.reason), "p_warehouse": event.warehouse,
+            "p_sku": event.sku, "p_kind": event.kind.value, "p_quantity": event.quantity,
+            "p_phantom": int(event.phantom), **_columns(balance),
+        }  # fmt: skip
+
+
+def _moved(order: Order, message: Message) -> Mapping[StockKey, int]:
+    """What the order would need after a change of mapping or warehouse; as it needs now for all else."""
+    match message.ask:
+        case ChangeWarehouse(warehouse):
+            return replace(order, warehouse=warehouse).needed
+        case ChangeMapping(store_sku, sku):
+            lines = tuple(replace(x, sku=sku) if x.store_sku == store_sku else x for x in order.lines)
+            return replace(order, lines=lines).needed
+        case _:
+            return order.needed
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[start : start + SOME] for start in range(0, len(names), SOME))
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _columns(balance: Balance) -> dict[str, object]:
+    marks = [[_microseconds(m.at), m.source, m.sequence, m.id] for m in balance.marks]
+    return {
+        "p_on_hand": balance.on_hand, "p_allocated": balance.allocated, "p_safety": balance.safety,
+        "p_tracked": int(balance.tracked), "p_marks": json.dumps(marks, ensure_ascii=False, separators=(",", ":")),
+    }  # fmt: skip
+
+
+def _balance(row: Any) -> Balance:  # Any: a row of either table
+    marks = tuple(Mark(_EPOCH + at * _MICROSECOND, source, seq, id) for at, source, seq, id in json.loads(row.marks))
+    return Balance(row.on_hand, row.allocated, row.safety, bool(row.tracked), marks)
+
+
+def _event(row: Any) -> StockEvent:
+    return StockEvent(
+        id=row.id,
+        source=row.source,
+        sequence=row.sequence,
+        occurred_at=_EPOCH + row.occurred_at * _MICROSECOND,
+        reason=Reason(row.reason),
+        warehouse=row.warehouse,
+        sku=row.sku,
+        kind=Kind(row.kind),
+        quantity=row.quantity,
+        phantom=bool(row.phantom),
+    )
