@@ -7,7 +7,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 import pytest
 
-from pushdsl.authorizing import _kept, answer_in, ask, authorize
+from pushdsl.authorizing import _kept, _refuse_another_shop, answer_in, ask, authorize
 from pushdsl.cli import main
 from pushdsl.cli.authorize import _waited_for
 from pushdsl.cli.local_shops import LocalShops, local_shops, settings_lines
@@ -29,7 +29,7 @@ from pushdsl.pacing import Pace
 from pushdsl.plugins.manager import InstalledPlatforms
 from pushdsl.plugins.platform import Grant, ListingRef
 from pushdsl.reaching import reach
-from pushdsl.settings import Settings
+from pushdsl.settings import MissingVariable, Settings
 from pushdsl.store import open_store
 from pushdsl.tokens import Held, NoSeal, RecordVault, new_key
 
@@ -182,6 +182,26 @@ def test_consent_for_another_shop_than_the_file_names_is_refused(
 
         with pytest.raises(PushdslError, match="another shop: its `shop_id`"):
             authorize(project, store, dict(parse_qsl(urlsplit(back).query)))
+
+
+@pytest.mark.parametrize("field", ["shop_id", "shop_cipher", "session"])
+def test_what_the_file_says_of_another_shop_is_repeated_only_where_it_is_an_id(tmp_path: Path, field: str) -> None:
+    accounts: Mapping[str, Mapping[str, object]] = {"shop": {field: "canary-of-the-file"}}
+    project = replace(open_project([_rules(tmp_path)]), settings=Settings(tmp_path, accounts=accounts))
+
+    with pytest.raises(PushdslError, match=f"another shop: its `{field}`") as raised:
+        _refuse_another_shop(project, Store("shop", "shopee", "shop", "ID"), Grant({field: "canary-that-is-granted"}))
+
+    assert str(raised.value).count("canary") == (2 if field == "shop_id" else 0)
+    assert f"`{field}`" in str(raised.value.help)
+
+
+def test_a_shop_that_an_absent_variable_names_is_not_called_another_one(tmp_path: Path) -> None:
+    accounts: Mapping[str, Mapping[str, object]] = {"shop": {"shop_id": MissingVariable("SHOP_ID")}}
+    project = replace(open_project([_rules(tmp_path)]), settings=Settings(tmp_path, accounts=accounts))
+
+    with pytest.raises(SettingsError, match="`SHOP_ID`, which the environment does not have"):
+        _refuse_another_shop(project, Store("shop", "shopee", "shop", "ID"), Grant({"shop_id": "1"}))
 
 
 def test_two_stores_of_one_shop_with_one_inventory_are_refused(folder: Path) -> None:

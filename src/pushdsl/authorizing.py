@@ -16,7 +16,7 @@ from pushdsl.model import Store
 from pushdsl.pacing import Gates, Pace
 from pushdsl.plugins.platform import Authorization, Failure, Grant, Unknown
 from pushdsl.reaching import seal_of, vault_of
-from pushdsl.settings import account_in_file, account_settings, app_settings
+from pushdsl.settings import MissingVariable, account_in_file, account_settings, app_settings
 from pushdsl.store import RecordStore, open_store
 from pushdsl.tokens import WAITS, Held, Vault, seed_of
 
@@ -100,12 +100,20 @@ async def _exchange(
 
 
 def _refuse_another_shop(project: Project, store: Store, grant: Grant) -> None:
-    """Raises PushdslError where the seller was logged in to another shop than the file names."""
+    """Raises PushdslError where the seller was logged in to another shop than the file names.
+
+    It repeats ids alone, for any other field may be a secret.
+    """
     for key, value in account_in_file(project.settings, store).items():
         granted = grant.settings.get(key)
-        if granted is not None and not key.endswith("token") and str(value) != granted:
+        if granted is None or key.endswith("token"):
+            continue
+        if isinstance(value, MissingVariable):
+            raise value.error(f"store `{store.name}` takes `{key}` from")
+        if str(value) != granted:
+            both = f" is {granted}, and the file says {value}" if key.endswith("_id") else " is not the file's"
             raise PushdslError(
-                f"the seller let the app into another shop: its `{key}` is {granted}, and the file says {value}",
+                f"the seller let the app into another shop: its `{key}`{both}",
                 f"log in to the right shop and open a new link, or correct `{key}` under `[accounts.{store.account}]`",
             )
 

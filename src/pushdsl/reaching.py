@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 def seal_of(settings: Settings) -> Seal | NoSeal | None:
     """How this project keeps tokens; None where it does not say. Raises SettingsError, PushdslError."""
     match settings.token_key:
-        case MissingVariable(name):
-            raise SettingsError(
-                f"`token_key` takes `{name}`, which the environment does not have",
-                f"set the environment variable `{name}`",
-            )
+        case MissingVariable() as variable:
+            raise variable.error("`token_key` takes")
         case str(keys):
             return Seal(keys)
         case None:

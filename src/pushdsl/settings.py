@@ -38,6 +38,13 @@ class MissingVariable:
 
     name: str
 
+    def error(self, taking: str) -> SettingsError:
+        """What to raise where it is needed; `taking` begins the sentence that the variable's name goes on with."""
+        return SettingsError(
+            f"{taking} `{self.name}`, which the environment does not have",
+            f"set the environment variable `{self.name}`",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -198,12 +205,9 @@ def account_in_file(settings: Settings, store: Store) -> Mapping[str, object]:
 def _checked(settings: Settings, store: Store, model: type[BaseModel], raw: Mapping[str, object]) -> BaseModel:
     from pydantic import ValidationError
 
-    missing = [value.name for value in raw.values() if isinstance(value, MissingVariable)]
+    missing = [value for value in raw.values() if isinstance(value, MissingVariable)]
     if missing:
-        raise SettingsError(
-            f"store `{store.name}` takes a setting from `{missing[0]}`, which the environment does not have",
-            f"set the environment variable `{missing[0]}`",
-        )
+        raise missing[0].error(f"store `{store.name}` takes a setting from")
     try:
         return model.model_validate(raw)
     except ValidationError as error:
