@@ -27,6 +27,7 @@ from pushdsl.plugins.platform import (
     Outcome,
     Query,
     ReadResult,
+    ShopLocation,
     Shown,
     Temporary,
     Unauthorized,
@@ -315,6 +316,42 @@ def test_a_renewal_that_ends_too_late_keeps_to_itself_what_other_tokens_of_the_f
     assert outcomes == [Confirmed()]
     assert held is not None
     assert held.settings["access_token"] == "theirs"
+
+
+@pytest.mark.parametrize(
+    "answer", [None, 7, ["kl"], [ShopLocation("kl"), {"name": "jb"}], "kl", Confirmed()], ids=repr
+)
+def test_a_plugin_that_answers_with_no_locations_is_a_failure_that_names_it(answer: object) -> None:
+    shop, keeper = Marketplace(), keeper_of(Marketplace(), None)
+
+    async def locations(connection: Connection) -> object:
+        return answer
+
+    async def go() -> object:
+        async with calling(shop, keeper, Clock()) as caller:
+            return await caller.locations()
+
+    shop.locations = locations  # type: ignore[attr-defined]
+    found = asyncio.run(go())
+
+    assert isinstance(found, Unknown)
+    assert "plugin of marketplace" in found.message
+
+
+@pytest.mark.parametrize("answer", [[], [ShopLocation("kl")], (ShopLocation("kl"),), Temporary("busy")])
+def test_what_a_plugin_says_of_its_locations_is_passed_on(answer: Failure | Sequence[ShopLocation]) -> None:
+    shop, keeper = Marketplace(), keeper_of(Marketplace(), None)
+
+    async def locations(connection: Connection) -> object:
+        return answer
+
+    async def go() -> object:
+        async with calling(shop, keeper, Clock()) as caller:
+            return await caller.locations()
+
+    shop.locations = locations  # type: ignore[attr-defined]
+
+    assert asyncio.run(go()) == (answer if isinstance(answer, Failure) else list(answer))
 
 
 def test_newer_tokens_in_the_file_count_again() -> None:

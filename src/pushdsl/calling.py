@@ -151,9 +151,13 @@ class Caller:
 
     async def _locations(self, settings: BaseModel) -> Sequence[ShopLocation] | Failure:
         try:
-            return await self.platform.locations(self._connection(settings))
+            answer = await self.platform.locations(self._connection(settings))
+            found = answer if isinstance(answer, Failure) else list(answer)
         except Exception as error:
             return self._broken(error)
+        if isinstance(found, list) and not all(isinstance(place, ShopLocation) for place in found):
+            return Unknown(f"the plugin of {self.platform.name} gave what is no location")
+        return found
 
     def _broken(self, error: Exception) -> Unknown:
         # a plugin is a guest: its faults end here, named without their text, which may hold secrets
