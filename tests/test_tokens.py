@@ -34,7 +34,7 @@ from pushdsl.plugins.platform import (
     Unknown,
 )
 from pushdsl.store import open_store
-from pushdsl.tokens import RENEWAL, Held, NoSeal, RecordVault, Seal, TokenKeeper, new_key, seed_of
+from pushdsl.tokens import PAUSE, RENEWAL, Held, NoSeal, RecordVault, Seal, TokenKeeper, new_key, seed_of
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RAW = {"access_token": "access-canary-0", "refresh_token": "refresh-canary-0"}
@@ -218,6 +218,47 @@ def test_a_token_that_is_still_good_is_used_while_it_cannot_be_renewed(tmp_path:
     assert isinstance(outcome, Temporary)
 
 
+def test_a_renewal_that_failed_while_the_token_is_good_is_tried_again_after_a_pause_and_not_with_every_call(
+    tmp_path: Path,
+) -> None:
+    shop, clock = Marketplace(), Clock()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        keeper = keeper_of(shop, RecordVault(record, Seal(new_key())))
+        shop.expire()
+        push(shop, keeper, clock)
+        clock.at += timedelta(hours=3, minutes=56)
+        shop.answers = [Temporary("busy")] * 4
+
+        assert push(shop, keeper, clock, times=10) == [Confirmed()] * 10
+        assert len(shop.answers) == 3, "calls at once try it once"
+        clock.at += PAUSE - timedelta(seconds=1)
+        assert push(shop, keeper, clock) == [Confirmed()]
+        assert len(shop.answers) == 3
+        clock.at += timedelta(seconds=1)
+        assert push(shop, keeper, clock) == [Confirmed()]
+        assert len(shop.answers) == 2
+
+        clock.at += PAUSE
+        shop.answers = []
+        assert push(shop, keeper, clock) == [Confirmed()]
+        assert shop.refreshes == 2
+
+
+def test_a_token_that_has_run_out_is_renewed_though_that_failed_just_now(tmp_path: Path) -> None:
+    shop, clock = Marketplace(), Clock()
+    with open_store(f"sqlite:///{tmp_path}/record.db") as record:
+        keeper = keeper_of(shop, RecordVault(record, Seal(new_key())))
+        shop.expire()
+        push(shop, keeper, clock)
+        clock.at += timedelta(hours=4) - timedelta(seconds=1)
+        shop.answers = [Temporary("busy")]
+        push(shop, keeper, clock)
+
+        clock.at += timedelta(seconds=1)
+        assert push(shop, keeper, clock) == [Confirmed()]
+        assert shop.refreshes == 2
+
+
 def test_a_refresh_token_that_is_spent_asks_the_seller_in_again(tmp_path: Path) -> None:
     shop = Marketplace()
     with open_store(f"sqlite:///{tmp_path}/record.db") as record:
@@ -318,9 +359,7 @@ def test_a_renewal_that_ends_too_late_keeps_to_itself_what_other_tokens_of_the_f
     assert held.settings["access_token"] == "theirs"
 
 
-@pytest.mark.parametrize(
-    "answer", [None, 7, ["kl"], [ShopLocation("kl"), {"name": "jb"}], "kl", Confirmed()], ids=repr
-)
+@pytest.mark.parametrize("answer", [None, 7, ["kl"], [ShopLocation("kl"), {"name": "jb"}], "kl", Confirmed()], ids=repr)
 def test_a_plugin_that_answers_with_no_locations_is_a_failure_that_names_it(answer: object) -> None:
     shop, keeper = Marketplace(), keeper_of(Marketplace(), None)
 

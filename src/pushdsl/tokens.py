@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pushdsl.errors import PushdslError
@@ -30,6 +30,8 @@ RENEWAL = timedelta(minutes=3)
 """How long one process may take to renew a token before another tries: a pause at the gate, the answer, keeping it."""
 WAITS = 190
 """Seconds that another process's renewal is waited for: longer than a claim holds, should that process have died."""
+PAUSE = timedelta(seconds=60)
+"""After a renewal that failed while the old token is still good: until then calls go on with that."""
 KEEPING = 5
 """How often a new token is tried to be kept; the old one is spent, so it is lost if it is not."""
 
@@ -155,27 +157,40 @@ class TokenKeeper:
         self.settings = settings
         self._store, self._platform, self._raw, self._held, self._vault = store, platform, raw, held, vault
         self._renewing = asyncio.Lock()
+        self._not_before = datetime.min.replace(tzinfo=UTC)
 
     async def due(self, http: aiohttp.ClientSession, pace: Pace) -> BaseModel | Failure:
-        """The settings to use; renewed first where their time is nearly over."""
+        """The settings to use; renewed first where their time is nearly over.
+
+        A token that is still good is used while it cannot be renewed.
+        """
         rules, until = self._platform.authorization, self._held.access_until if self._held else None
         if rules is None or until is None or pace.now() < until - rules.refresh_ahead or self._vault is None:
             return self.settings
-        renewed = await self.renewed(self.settings, http, pace)
-        # a token that is still good is used while it cannot be renewed
+        used = self.settings
+        async with self._renewing:
+            if pace.now() < min(until, self._not_before):
+                return self.settings
+            renewed = await self._newer(used, http, pace)
+            if isinstance(renewed, Failure):
+                self._not_before = pace.now() + PAUSE
         return self.settings if pace.now() < until and isinstance(renewed, Failure) else renewed
 
     async def renewed(self, used: BaseModel, http: aiohttp.ClientSession, pace: Pace) -> BaseModel | Failure:
         """Settings newer than `used`, with which a call was told that its token has run out."""
         async with self._renewing:
-            if self.settings is not used:
-                return self.settings
-            if self._platform.authorization is None:
-                return Unauthorized("reauthorize", f"{self._platform.name} does not take these credentials")
-            if self._vault is None:
-                message = f"the access token of `{self._store.account}` has run out, and a new one could not be kept"
-                return Unauthorized("reauthorize", f"{message}: {_HOW_TO_KEEP}")
-            return await self._renew(self._vault, http, pace)
+            return await self._newer(used, http, pace)
+
+    async def _newer(self, used: BaseModel, http: aiohttp.ClientSession, pace: Pace) -> BaseModel | Failure:
+        """Hold the lock."""
+        if self.settings is not used:
+            return self.settings
+        if self._platform.authorization is None:
+            return Unauthorized("reauthorize", f"{self._platform.name} does not take these credentials")
+        if self._vault is None:
+            message = f"the access token of `{self._store.account}` has run out, and a new one could not be kept"
+            return Unauthorized("reauthorize", f"{message}: {_HOW_TO_KEEP}")
+        return await self._renew(self._vault, http, pace)
 
     async def _renew(self, vault: Vault, http: aiohttp.ClientSession, pace: Pace) -> BaseModel | Failure:
         account, version = self._store.account, self._held.version if self._held else 0
