@@ -7,6 +7,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from pushdsl.cli import main
+from pushdsl.settings import read_settings
 from tests.shop import RULES, SIMULATED, make_project, write_facts
 
 AT = "2026-05-04T12:00:00Z"
@@ -282,6 +283,34 @@ def test_a_missing_environment_variable_is_named(
     assert "NO_SUCH_SECRET" in capsys.readouterr().err
 
 
+def test_the_records_address_comes_from_the_environment(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "pushdsl.toml").write_text('[record]\nurl = { env = "SHOP_RECORD" }\n', "utf-8")
+    monkeypatch.setenv("SHOP_RECORD", "sqlite:///elsewhere.db")
+
+    assert main(["apply"]) == 0
+    assert (project / "elsewhere.db").exists()
+    assert not (project / ".pushdsl" / "record.db").exists()
+    monkeypatch.setenv("SHOP_RECORD", "mysql://anna:hunter2@db.example.com/shop")
+    assert main(["status"]) == 1
+    said = "".join(capsys.readouterr()) + repr(read_settings(project))
+    assert "records cannot be kept in `mysql`" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "status", "records"])
+def test_where_the_variable_of_the_records_address_is_absent_all_that_needs_no_record_works(
+    project: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "pushdsl.toml").write_text('[record]\nurl = { env = "NO_SUCH_RECORD" }\n', "utf-8")
+
+    assert main(["check"]) == 0
+    assert main([command]) == 1
+    assert "`url` under `[record]` takes `NO_SUCH_RECORD`" in capsys.readouterr().err
+    assert not (project / ".pushdsl").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -290,6 +319,7 @@ def test_a_missing_environment_variable_is_named(
         ('[push]\nenabled = "no"\n', "write `enabled = true` or `enabled = false`, without quotes"),
         ('[push]\nzeroing_limit_percent = "5"\n', "must be a whole number"),
         ("[record]\nurl = 1\n", "must be a text"),
+        ('[record]\nurl = { file = "record.db" }\n', 'write a value or { env = "NAME" }'),
         ("[accounts]\nfirst_shop = 3\n", "write `[accounts.first_shop]` and its settings below it"),
         ("[accounts.a]\ncapabilities = 3\n", "write `[accounts.a.capabilities]`"),
         ("[push\n", "cannot read"),

@@ -56,7 +56,8 @@ class Settings:
     folder: Path
     push_enabled: bool = True
     zeroing_limit_percent: int = 20
-    record_url: str = field(default=RECORD, repr=False)
+    record: str | MissingVariable = field(default=RECORD, repr=False)
+    """The address of the store of record; it may hold a password."""
     token_key: str | MissingVariable | None = field(default=None, repr=False)
     """Seals the tokens in the record; several with commas between, the first of them seals."""
     tokens_in_clear: bool = False
@@ -64,12 +65,19 @@ class Settings:
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     limits: LimitsProfile = UNLIMITED
 
+    @property
+    def record_url(self) -> str:
+        """The address of the store of record. Raises SettingsError where its variable is absent."""
+        if isinstance(self.record, MissingVariable):
+            raise self.record.error("`url` under `[record]` takes")
+        return self.record
+
 
 def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of the project in `folder`; all defaults where it has no `pushdsl.toml`. Raises SettingsError."""
     path = folder / FILE
     if not path.is_file():
-        return Settings(folder, record_url=_record_url(folder, RECORD))
+        return Settings(folder, record=_in_folder(folder, RECORD))
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -87,7 +95,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         folder,
         push_enabled=_typed(push, "enabled", bool, True, "[push]"),
         zeroing_limit_percent=_percentage(push),
-        record_url=_record_url(folder, _typed(record, "url", str, RECORD, "[record]")),
+        record=_address(folder, record, environment),
         token_key=_token_key(record, environment),
         tokens_in_clear=_tokens_in_clear(record),
         accounts={name: _resolved(name, account, environment) for name, account in accounts.items()},
@@ -101,6 +109,13 @@ def _percentage(push: Mapping[str, object]) -> int:
     if not 0 <= percentage <= 100:
         raise SettingsError(f"`zeroing_limit_percent` is {percentage}", "give a whole number from 0 to 100")
     return percentage
+
+
+def _address(folder: Path, record: Mapping[str, object], environment: Mapping[str, str]) -> str | MissingVariable:
+    written = _from_environment("[record]", "url", record.get("url", RECORD), environment)
+    if isinstance(written, MissingVariable):
+        return written
+    return _in_folder(folder, _typed({"url": written}, "url", str, RECORD, "[record]"))
 
 
 def _token_key(record: Mapping[str, object], environment: Mapping[str, str]) -> str | MissingVariable | None:
@@ -252,7 +267,7 @@ def _from_environment(where: str, key: str, value: object, environment: Mapping[
     return environment[name] if name in environment else MissingVariable(name)
 
 
-def _record_url(folder: Path, url: str) -> str:
+def _in_folder(folder: Path, url: str) -> str:
     """A relative SQLite file stands in the project's folder, wherever the command runs."""
     prefix = "sqlite:///"
     if url.startswith(prefix) and not Path(url.removeprefix(prefix)).is_absolute():
