@@ -5,10 +5,30 @@ Importing this imports SQLAlchemy; import it where a record is opened, not at st
 
 from __future__ import annotations
 
+from pushdsl.store.lanes import (
+    PLANNER,
+    Dirty,
+    Ended,
+    Execute,
+    LaneSummary,
+    Lease,
+    NoWaker,
+    Push,
+    Rate,
+    Rest,
+    Round,
+    State,
+    Waker,
+    Want,
+    WorkStore,
+    WorkSummary,
+    open_work,
+)
 from pushdsl.store.ledgers import Asked, Intake, LedgerStore, Trigger
 from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary, open_existing, open_store
 
 __all__ = [
-    "Asked", "Finished", "Intake", "LedgerStore", "RecordStore", "SealedGrant", "StoreSummary", "Trigger",
-    "open_existing", "open_store",
+    "PLANNER", "Asked", "Dirty", "Ended", "Execute", "Finished", "Intake", "LaneSummary", "Lease", "LedgerStore", "NoWaker", "Push", "Rate",
+    "RecordStore", "Rest", "Round", "SealedGrant", "State", "StoreSummary", "Trigger", "Waker", "Want", "WorkStore",
+    "WorkSummary", "open_existing", "open_store", "open_work",
 ]  # fmt: skip

@@ -176,7 +176,10 @@ LOSE_OVERTAKEN: Update = (
 )
 """A newer push of the cell has ended already, and nobody knows which of the two the store took last."""
 
-_pending = and_(_tenant(record), record.c.status == _status(Status.PENDING))
+_pending = and_(
+    _tenant(record), record.c.status == _status(Status.PENDING), record.c.generation > _ZERO, record.c.batch.is_(None)
+)
+"""Sent by an apply, and not answered yet; what a daemon has to send or has sent is its own."""
 
 COUNT_PENDING: Select[int] = select(func.count()).select_from(record).where(_pending)
 LOSE_PENDING: Update = (
@@ -228,7 +231,7 @@ _other = record.alias("other")
 
 
 def skip(dialect: Dialect) -> Executable:
-    """A Skipped record; where the newest of the cell is one with the same detail, that one counts one more instead.
+    """A Skipped record; where the newest of the cell is one with the same detail, that one counts for it too.
 
     Either way the record then says what was skipped last.
     """
@@ -246,12 +249,14 @@ def skip(dialect: Dialect) -> Executable:
     latest = (*_INTENT, "before", "created_at")
     values = _values(record, "tenant", *KEY, *latest, "detail")
     values |= {"id": func.coalesce(same, _p(record, "id")), "finished_at": _p(record, "created_at")}
-    values |= {"generation": _ZERO, "status": _status(Status.SKIPPED), "count": _ONE, "code": _EMPTY, "kind": _EMPTY}
+    values |= {"generation": _ZERO, "status": _status(Status.SKIPPED), "code": _EMPTY, "kind": _EMPTY}
+    values |= {"count": _p(record, "count")}
     rows = select(*values.values()).where(_ONE == _ONE)  # SQLite needs a `where` to tell this `on` from a join's
     new = UPSERTS[dialect](record).from_select(list(values), rows)
     upsert: Executable = new.on_conflict_do_update(
         index_elements=list(record.primary_key.columns),
-        set_={name: new.excluded[name] for name in (*latest, "finished_at")} | {"count": record.c.count + _ONE},
+        set_={name: new.excluded[name] for name in (*latest, "finished_at")}
+        | {"count": record.c.count + new.excluded.count},
     )
     return upsert
 

@@ -284,7 +284,7 @@ class RecordStore(Session):
             with self._transaction(opening.WRITE) as connection:
                 ids = self._numbers(connection, len(some))
                 skipped = (
-                    self._intent(i, cell, why, when) | {"p_before": cell.live, "p_detail": _text(detail)}
+                    self._intent(i, cell, why, when) | {"p_before": cell.live, "p_detail": _text(detail), "p_count": 1}
                     for i, (cell, detail) in zip(ids, some, strict=True)
                 )
                 self._many(connection, self._skip, skipped)

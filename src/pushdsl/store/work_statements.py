@@ -8,22 +8,32 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
+    Delete,
     Executable,
     Insert,
     Integer,
     Select,
     Table,
+    Update,
+    and_,
     bindparam,
     case,
+    delete,
+    func,
     insert,
     literal_column,
+    null,
+    or_,
     select,
-)  # fmt: skip
+    update,
+)
 
+from pushdsl.model import Status
 from pushdsl.store.statements import UPSERTS, Dialect
-from pushdsl.store.tables import balance, dirty, event, message, sale
+from pushdsl.store.tables import app, balance, batch, cell, dirty, event, lane, message, record, sale
 
 _EMPTY: ColumnElement[str] = literal_column("''")
 
@@ -107,3 +117,252 @@ def mark(dialect: Dialect) -> Executable:
         },
     )
     return upsert
+
+
+# ---- what is to be planned --------------------------------------------------------------------------
+
+DIRTY: Select[Any] = (
+    select(dirty, dirty.c.count.label("triggers"))
+    .where(_ours(dirty))
+    .order_by(dirty.c.first_at, dirty.c.sku)
+    .limit(_step())
+)
+ANY_DIRTY: Select[Any] = select(func.min(dirty.c.first_at)).where(_ours(dirty))
+COUNT_DIRTY: Select[int, Any] = select(func.count(), func.min(dirty.c.first_at)).where(_ours(dirty))
+_this_dirty = and_(_ours(dirty), *(dirty.c[name] == _p(dirty, name) for name in ("sku", "store", "store_sku")))
+CLEAR_DIRTY: Delete = delete(dirty).where(_this_dirty, dirty.c.generation == _p(dirty, "generation"))
+LESSEN_DIRTY: Update = (
+    update(dirty)
+    .where(_this_dirty, dirty.c.generation != _p(dirty, "generation"))
+    .values(count=dirty.c.count - _p(dirty, "count"))
+)
+
+_KEY = ("store", "store_sku", "location")
+_this_cell = and_(_ours(cell), *(cell.c[name] == _p(cell, name) for name in _KEY))
+
+CELLS_OF: Select[Any] = select(cell).where(
+    _ours(cell), cell.c.store == _p(cell, "store"), cell.c.store_sku.in_(bindparam("p_store_skus", expanding=True))
+)
+"""The cells of some listings of one store."""
+
+HELD: Select[Any] = (
+    select(*(cell.c[name] for name in _KEY))
+    .where(_ours(cell), cell.c.recheck_at <= bindparam("p_now", type_=BigInteger))
+    .order_by(cell.c.recheck_at)
+    .limit(_step())
+)
+NEXT_HELD: Select[Any] = select(func.min(cell.c.recheck_at)).where(_ours(cell), cell.c.recheck_at.is_not(None))
+FORGET_HELD: Update = update(cell).where(_this_cell).values(recheck_at=null())
+
+
+# ---- what is to be pushed ---------------------------------------------------------------------------
+
+
+def want(dialect: Dialect) -> Executable:
+    """A quantity to be pushed, and the Pending record that waits for it; nothing is sent yet."""
+    names = ("desired_quantity", "desired_preorder", "desired_days", "waiting", "due_at", "since", "forced")
+    values = {name: _p(cell, name) for name in ("tenant", *_KEY, *names)}
+    new = UPSERTS[dialect](cell).values(values)
+    upsert: Executable = new.on_conflict_do_update(
+        index_elements=list(cell.primary_key.columns),
+        set_={name: new.excluded[name] for name in names} | {"fails": literal_column("0"), "recheck_at": null()},
+    )
+    return upsert
+
+
+WANT_OTHERWISE: Update = (
+    update(cell)
+    .where(_this_cell)
+    .values(
+        {name: _p(cell, name) for name in ("desired_quantity", "desired_preorder", "desired_days", "forced")}
+        | {"recheck_at": null()}
+    )
+)
+"""Another quantity for a push that waits already."""
+
+WANT_NOTHING: Update = (
+    update(cell)
+    .where(_this_cell)
+    .values(waiting=null(), due_at=null(), since=null(), recheck_at=_p(cell, "recheck_at"))
+)
+
+
+def hold(dialect: Dialect) -> Executable:
+    """Notes when a held cell is to be planned again."""
+    new = UPSERTS[dialect](cell).values({name: _p(cell, name) for name in ("tenant", *_KEY, "recheck_at")})
+    upsert: Executable = new.on_conflict_do_update(
+        index_elements=list(cell.primary_key.columns), set_={"recheck_at": new.excluded.recheck_at}
+    )
+    return upsert
+
+
+PLAN_AGAIN: Update = (
+    update(cell)
+    .where(_this_cell)
+    .values(
+        again=cell.c.again + _p(cell, "again"),
+        again_reason=_p(cell, "again_reason"),
+        forced=case((_p(cell, "forced") > cell.c.forced, _p(cell, "forced")), else_=cell.c.forced),
+    )
+)
+"""Triggers that came while a push was under way."""
+NOT_AGAIN: Update = (
+    update(cell)
+    .where(_this_cell)
+    .values({name: literal_column("0") for name in ("again", "forced")} | {"again_reason": null()})
+)
+
+_this_record = and_(_ours(record), record.c.id == _p(record, "id"))
+_WAITING = ("tenant", "id", *_KEY, "sku", "rule", "reason", "quantity", "preorder", "days", "created_at", "count")
+WAIT: Insert = insert(record).values(
+    {name: _p(record, name) for name in (*_WAITING, "before", "generation", "batch", "detail")}
+    | {"status": literal_column(f"'{Status.PENDING.value}'"), "code": _EMPTY, "kind": _EMPTY}
+)
+WAIT_OTHERWISE: Update = (
+    update(record)
+    .where(_this_record)
+    .values(
+        {name: _p(record, name) for name in ("sku", "rule", "reason", "quantity", "preorder", "days")}
+        | {"count": record.c.count + _p(record, "count")}
+    )
+)
+"""More triggers for a push that waits: the newest says why and what."""
+SKIP_WAITING: Update = (
+    update(record)
+    .where(_this_record)
+    .values(
+        {name: _p(record, name) for name in ("reason", "quantity", "preorder", "days", "detail", "finished_at")}
+        | {"count": record.c.count + _p(record, "count"), "status": literal_column(f"'{Status.SKIPPED.value}'")}
+        | {"kind": _EMPTY, "code": _EMPTY}
+    )
+)
+SEND: Update = (
+    update(record)
+    .where(_this_record)
+    .values({name: _p(record, name) for name in ("batch", "generation", "before", "quantity", "preorder", "days")})
+)
+WAIT_AGAIN: Update = (
+    update(record)
+    .where(_this_record)
+    .values(
+        {name: _p(record, name) for name in ("detail", "code", "kind")}
+        | {"batch": null(), "generation": literal_column("0")}
+    )
+)
+SENT: Update = (
+    update(cell)
+    .where(_this_cell)
+    .values(generation=cell.c.generation + literal_column("1"), waiting=null(), due_at=null())
+)
+TRY_AGAIN: Update = (
+    update(cell)
+    .where(_this_cell, cell.c.waiting.is_(None))
+    .values({name: _p(cell, name) for name in ("waiting", "due_at", "fails")})
+)
+ENDED: Update = (
+    update(cell)
+    .where(_this_cell)
+    .values(
+        fails=literal_column("0"),
+        forced=case((cell.c.again > literal_column("0"), cell.c.forced), else_=literal_column("0")),
+        since=null(),
+    )
+)
+
+_falls = case(
+    (and_(cell.c.quantity.is_not(None), cell.c.desired_quantity < cell.c.quantity), literal_column("0")),
+    (cell.c.quantity.is_(None), literal_column("1")),
+    else_=literal_column("2"),
+)
+DUE: Select[Any] = (
+    select(
+        *(column for column in cell.c if column.name != "tenant"),
+        record.c.sku.label("sku"),
+        record.c.rule.label("rule"),
+        record.c.reason.label("reason"),
+        record.c.count.label("triggers"),
+        record.c.created_at.label("created_at"),
+        record.c.detail.label("detail"),
+    )
+    .select_from(cell.join(record, and_(record.c.tenant == cell.c.tenant, record.c.id == cell.c.waiting)))
+    .where(_ours(cell), cell.c.store == _p(cell, "store"), cell.c.due_at <= bindparam("p_now", type_=BigInteger))
+    .order_by(_falls, cell.c.due_at, cell.c.store_sku, cell.c.location)
+    .limit(_step())
+)
+"""What is due to a store, falls before rises: a falling number is the one that prevents overselling."""
+NEXT_DUE: Select[Any] = select(func.min(cell.c.due_at)).where(
+    _ours(cell), cell.c.store == _p(cell, "store"), cell.c.due_at.is_not(None)
+)
+
+# ---- lanes ------------------------------------------------------------------------------------------
+
+_this_lane = and_(_ours(lane), lane.c.store == _p(lane, "store"))
+LANE: Select[Any] = select(lane).where(_this_lane)
+LANES: Select[Any] = select(lane).where(_ours(lane)).order_by(lane.c.store)
+
+
+def open_lane(dialect: Dialect) -> Any:
+    """The lane to a store is there, and wakes no later than this."""
+    new = UPSERTS[dialect](lane)
+    return new.on_conflict_do_update(
+        index_elements=["tenant", "store"],
+        set_={"wake_at": case((lane.c.wake_at < new.excluded.wake_at, lane.c.wake_at), else_=new.excluded.wake_at)},
+    )
+
+
+TAKE_LANE: Update = (
+    update(lane)
+    .where(_this_lane)
+    .values({name: _p(lane, name) for name in ("token", "lease_until", "wake_at", "owner")})
+)
+_held_by = and_(_this_lane, lane.c.token == _p(lane, "token"))
+KEEP_LANE: Update = (
+    update(lane).where(_held_by).values({n: _p(lane, n) for n in ("lease_until", "wake_at", "free_at", "tried_at")})
+)
+LEAVE_LANE: Update = update(lane).where(_held_by).values(lease_until=literal_column("0"), wake_at=_p(lane, "wake_at"))
+PAUSE_LANE: Update = (
+    update(lane).where(_this_lane).values({name: _p(lane, name) for name in ("paused_until", "paused_for", "wake_at")})
+)
+FREE_LANES: Update = (
+    update(lane)
+    .where(_ours(lane), lane.c.lease_until > literal_column("0"))
+    .values(lease_until=literal_column("0"), wake_at=bindparam("p_now", type_=BigInteger))
+)
+"""What the only process of a record may do when it starts: whoever held a lane is dead."""
+_now = bindparam("p_now", type_=BigInteger)
+AWAKE: Select[Any] = (
+    select(lane.c.store)
+    .where(
+        _ours(lane),
+        lane.c.wake_at <= _now,
+        lane.c.lease_until <= _now,
+        or_(lane.c.paused_until.is_(None), lane.c.paused_until <= _now),
+    )
+    .order_by(lane.c.wake_at, lane.c.store)
+)
+NEXT_WAKE: Select[Any] = select(
+    func.min(case((lane.c.paused_until > lane.c.wake_at, lane.c.paused_until), else_=lane.c.wake_at))
+).where(_ours(lane), lane.c.wake_at.is_not(None), lane.c.lease_until <= _now)
+
+ADD_BATCH: Insert = insert(batch).values(_all(batch))
+BATCHES: Select[Any] = select(batch).where(_ours(batch), batch.c.store == _p(batch, "store"))
+END_BATCH: Delete = delete(batch).where(_ours(batch), batch.c.id == _p(batch, "id"))
+RECORDS_OF_BATCH: Select[Any] = select(record).where(
+    _ours(record), record.c.batch == _p(record, "batch"), record.c.status == literal_column(f"'{Status.PENDING.value}'")
+)
+APP: Select[Any] = select(app.c.free_at).where(_ours(app), app.c.name == _p(app, "name"))
+
+
+def keep_app(dialect: Dialect) -> Any:
+    return _keep(app, dialect, {})
+
+
+# ---- how it stands ----------------------------------------------------------------------------------
+
+QUEUES: Select[Any] = (
+    select(cell.c.store, func.count(), func.min(cell.c.since), func.min(cell.c.due_at))
+    .where(_ours(cell), cell.c.due_at.is_not(None))
+    .group_by(cell.c.store)
+)
+SUCCESSES: Select[Any] = select(cell.c.store, func.max(cell.c.succeeded_at)).where(_ours(cell)).group_by(cell.c.store)
+COUNT_BATCHES: Select[Any] = select(func.count()).select_from(batch).where(_ours(batch))
