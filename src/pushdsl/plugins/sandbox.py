@@ -127,8 +127,10 @@ class SandboxServer:
     async def _order(self, request: web.Request) -> web.Response:
         body = await _object(request)
         store, store_sku, pieces, url = (body.get(key) for key in ("store", "store_sku", "pieces", "url"))
+        if type(pieces) is not int or pieces < 1:
+            return web.json_response({"error": "`pieces` is not a whole number from 1"}, status=400)
         try:
-            sent = self.sell(str(store), str(store_sku), int(str(pieces)), str(url or ""))
+            sent = self.sell(str(store), str(store_sku), pieces, str(url or ""))
         except (KeyError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
         answers = await _deliver(sent) if url else []
