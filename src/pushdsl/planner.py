@@ -51,11 +51,9 @@ BLOCK = 16_384
 
 def plan(rules: CheckedRules, facts: Facts, limits: Mapping[str, Limits], at: datetime) -> Plan:
     """The quantity of every cell and what to do about it. `limits` has every store of the rules by name."""
-    _check_bounds(facts)
     claims = claim(rules, facts, at)
-    cells = cells_of(rules, facts, limits, claims, at, np.arange(len(facts.listings.sku)))
-    results = _run(cells)
-    planned = PlannedCells(rules, facts, claims, cells, results)
+    planned = plan_claimed(rules, facts, limits, claims, at)
+    cells, results = planned._cells, planned._results
     counts = np.bincount(results.action, minlength=len(ACTIONS))
     return Plan(
         at=at,
@@ -65,6 +63,15 @@ def plan(rules: CheckedRules, facts: Facts, limits: Mapping[str, Limits], at: da
         cells=planned,
         problems=(*claims.problems, *_problems(rules, facts, claims, cells, results)),
     )
+
+
+def plan_claimed(
+    rules: CheckedRules, facts: Facts, limits: Mapping[str, Limits], claims: Claims, at: datetime
+) -> PlannedCells:
+    """Every cell of these facts, where it is known already which rule has each of their listings."""
+    _check_bounds(facts)
+    cells = cells_of(rules, facts, limits, claims, at, np.arange(len(facts.listings.sku)))
+    return PlannedCells(rules, facts, claims, cells, _run(cells))
 
 
 @dataclass(frozen=True, slots=True)
