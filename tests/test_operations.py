@@ -297,7 +297,7 @@ def test_nothing_is_retried_from_a_plan_that_empties_the_stores(shop: Shop) -> N
 def test_nothing_is_retried_while_an_apply_is_running(shop: Shop) -> None:
     failed(shop)
     with shop.record() as record, record.lock():
-        assert "is applying a plan to the same record" in shop.refused("retry")
+        assert "is working with the same record" in shop.refused("retry")
 
 
 @pytest.mark.parametrize(

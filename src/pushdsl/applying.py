@@ -15,7 +15,7 @@ from pushdsl.cycle import Inputs, Project
 from pushdsl.errors import RefusedPlan
 from pushdsl.model import ABSENT, ACTIONS, CellKey, Facts, Live, Plan, PlannedCell, Reason
 from pushdsl.pacing import Pace
-from pushdsl.planner import planned_cells
+from pushdsl.planner import PlannedCells, planned_cells
 from pushdsl.pusher import Job, StoreWork, push
 from pushdsl.reaching import check_settings, reach
 from pushdsl.recorder import Applied, OnProgress, Recorder
@@ -28,7 +28,12 @@ def refuse_unless_safe(project: Project, planned: Plan, allow_zeroing: bool) -> 
         raise RefusedPlan(
             "pushing is switched off", "set `enabled = true` under `[push]` in `pushdsl.toml` to push again"
         )
-    shown, gone = _pieces(planned)
+    refuse_mass_zeroing(project, planned_cells(planned), allow_zeroing)
+
+
+def refuse_mass_zeroing(project: Project, cells: PlannedCells, allow_zeroing: bool) -> None:
+    """Raises RefusedPlan."""
+    shown, gone = _pieces(cells)
     limit = project.settings.zeroing_limit_percent
     if gone * 100 > shown * limit and not allow_zeroing:
         raise RefusedPlan(
@@ -37,9 +42,9 @@ def refuse_unless_safe(project: Project, planned: Plan, allow_zeroing: bool) -> 
         )
 
 
-def _pieces(planned: Plan) -> tuple[int, int]:
+def _pieces(cells: PlannedCells) -> tuple[int, int]:
     """How many the stores show as far as known, and how many of them a push takes to 0; over columns."""
-    numbers = planned_cells(planned).numbers()
+    numbers = cells.numbers()
     shown = np.maximum(numbers.live, 0)
     emptied = (numbers.action == ACTIONS.index("push")) & (numbers.quantity == 0)
     return int(shown.sum()), int(shown[emptied].sum())

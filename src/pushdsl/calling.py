@@ -51,12 +51,19 @@ class Reach:
     tokens: TokenKeeper | None = None
 
     @asynccontextmanager
-    async def caller(self, http: aiohttp.BaseConnector | None, gates: Gates, pace: Pace) -> AsyncIterator[Caller]:
+    async def caller(
+        self, http: aiohttp.BaseConnector | None, gates: Gates, pace: Pace, until: float | None = None
+    ) -> AsyncIterator[Caller]:
+        """For as many calls as are to be made; none is sent after `until`, a time of the event loop."""
         gate = gates.of(self.store, self.platform, self.settings, self.capabilities)
         # no time for the whole call: waiting at the gate would count
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
+        through = gate.middleware if until is None else gate.until(until)
         async with aiohttp.ClientSession(
-            connector=http, connector_owner=http is None, timeout=timeout, middlewares=(gate.middleware,)
+            connector=http,
+            connector_owner=http is None,
+            timeout=timeout,
+            middlewares=(gate.middleware if until is None else gate.until(until),),
         ) as session:
             yield Caller(self.store, self.platform, self.settings, self.tokens, session, gate, pace)
 

@@ -14,7 +14,7 @@ import aiohttp
 from aiolimiter import AsyncLimiter
 
 if TYPE_CHECKING:
-    from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+    from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
     from pydantic import BaseModel
 
     from pushdsl.model import Store
@@ -43,7 +43,8 @@ class LostConnectionError(aiohttp.ClientConnectionError):
 class Gate:
     """Lets requests through evenly, and none while the platform asked for quiet."""
 
-    def __init__(self, per_second: float, at_once: int = 1) -> None:
+    def __init__(self, per_second: float, at_once: int = 1, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._answer_seconds = answer_seconds
         # a bucket that is full at first would let through twice the rate in the first second
         burst = max(float(at_once), per_second // 20)
         self._limiter = AsyncLimiter(burst, burst / (per_second * HEADROOM))
@@ -69,6 +70,19 @@ class Gate:
             if not self._closers:
                 self._open.set()
 
+    def until(self, end: float) -> ClientMiddlewareType:
+        """As `middleware`; a request that would leave after this time of the event loop is not sent."""
+
+        async def middleware(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+            async def in_time(request: ClientRequest) -> ClientResponse:
+                if asyncio.get_running_loop().time() > end:
+                    raise aiohttp.ClientConnectorError(request.connection_key, OSError(errno.ETIMEDOUT, "too late"))
+                return await handler(request)
+
+            return await self.middleware(request, in_time)
+
+        return middleware
+
     async def middleware(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """For an HTTP session: every request waits at the gate, its time begins when it is through, and it goes once.
 
@@ -76,7 +90,7 @@ class Gate:
         would then be spent. So a lost connection goes by another name; one that was never made keeps its own.
         """
         await self.passed()
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(self._answer_seconds):
             try:
                 response = await handler(request)
                 await response.read()  # kept for the plugin; its time is a part of the answer's
@@ -95,15 +109,22 @@ class Gate:
 class Gates:
     """The gates of one process: whoever pushes to a store goes through the same one."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer_seconds: float = ANSWER_SECONDS) -> None:
+        """`answer_seconds`: how long a store may take for a whole answer."""
+        self._answer_seconds = answer_seconds
         self._gates: dict[tuple[str, ...], Gate] = {}
 
     def of(self, store: Store, platform: Platform, settings: BaseModel, capabilities: Capabilities) -> Gate:
-        """One gate an account, or one an app: its credentials that are no secrets tell apps apart."""
-        key: tuple[str, ...] = (platform.name, store.account)
-        if capabilities.requests_scope == "app":
-            fields = platform.authorization.app.model_fields if platform.authorization is not None else ()
-            key = (platform.name, *(repr(getattr(settings, name, "")) for name in fields))
+        """One gate an account, or one an app."""
+        key = gate_key(store, platform, settings, capabilities)
         if key not in self._gates:
-            self._gates[key] = Gate(capabilities.requests_per_second, capabilities.requests_burst)
+            self._gates[key] = Gate(capabilities.requests_per_second, capabilities.requests_burst, self._answer_seconds)
         return self._gates[key]
+
+
+def gate_key(store: Store, platform: Platform, settings: BaseModel, capabilities: Capabilities) -> tuple[str, ...]:
+    """Whose rate it is: an account's, or an app's, which its credentials that are no secrets tell apart."""
+    if capabilities.requests_scope != "app":
+        return platform.name, store.account
+    fields = platform.authorization.app.model_fields if platform.authorization is not None else ()
+    return (platform.name, *(repr(getattr(settings, name, "")) for name in fields))

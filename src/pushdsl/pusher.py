@@ -44,6 +44,14 @@ CALLS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a call is made, its repeats included, and until when, by the event loop's time, one may be sent."""
+
+    tries: int = TRIES
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NotSent:
     """Never sent: the apply was stopped, or the store had already failed for good."""
 
@@ -87,6 +95,7 @@ async def push(
     stop: asyncio.Event,
     pace: Pace = Pace(),  # noqa: B008  # frozen
     gates: Gates | None = None,
+    patience: Patience = Patience(),  # frozen
 ) -> None:
     """Carries out all work; `on_results` is told of outcomes as they come, each cell once.
 
@@ -97,7 +106,7 @@ async def push(
     try:
         async with asyncio.TaskGroup() as stores:
             for one in work:
-                stores.create_task(_push_store(one, on_results, http, stop, pace, gates))
+                stores.create_task(_push_store(one, on_results, http, stop, pace, gates, patience))
     except ExceptionGroup as errors:
         raise _first(errors) from None
 
@@ -120,6 +129,7 @@ class _Run:
     stop: asyncio.Event
     pace: Pace
     on_results: OnResults
+    patience: Patience
     given_up: str = ""
     unanswered: dict[int, Unknown] = field(default_factory=dict)
     """What was said of calls that a later try did not settle, by record: such a cell was sent, whatever comes."""
@@ -139,10 +149,10 @@ class _Run:
 
 async def _push_store(
     work: StoreWork, on_results: OnResults, http: aiohttp.BaseConnector | None, stop: asyncio.Event, pace: Pace,
-    gates: Gates,
+    gates: Gates, patience: Patience,
 ) -> None:  # fmt: skip
-    async with work.reach.caller(http, gates, pace) as caller:
-        await _push_all(_Run(caller, stop, pace, on_results), arrange(work.jobs, work.reach.capabilities))
+    async with work.reach.caller(http, gates, pace, patience.until) as caller:
+        await _push_all(_Run(caller, stop, pace, on_results, patience), arrange(work.jobs, work.reach.capabilities))
 
 
 async def _push_all(run: _Run, batches: Iterator[tuple[Job, ...]]) -> None:
@@ -246,7 +256,7 @@ def _enough(run: _Run) -> Callable[[RetryCallState], bool]:
     def enough(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         too_long = isinstance(error, _Again) and (error.hint or 0) > HINT_MAX_SECONDS
-        return state.attempt_number >= TRIES or too_long or not run.may_send
+        return state.attempt_number >= run.patience.tries or too_long or not run.may_send
 
     return enough
 

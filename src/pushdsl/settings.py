@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pushdsl.errors import Diagnostic, SettingsError
 from pushdsl.limits import PRESETS, UNLIMITED, LimitsProfile
+from pushdsl.run_settings import RunSettings, run_settings
 from pushdsl.source import SourceText, Span
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Settings:
     accounts: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     limits: LimitsProfile = UNLIMITED
+    run: RunSettings = field(default_factory=RunSettings)
 
     @property
     def record_url(self) -> str:
@@ -82,7 +84,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"cannot read `{path}`: {error}", "mend the file, or start from `pushdsl init`") from None
-    _only(table, {"push", "record", "limits", "accounts"}, FILE)
+    _only(table, {"push", "record", "limits", "accounts", "run"}, FILE)
     push, record = _table(table, "push"), _table(table, "record")
     _only(push, {"enabled", "zeroing_limit_percent"}, "[push]")
     _only(record, {"url", "token_key", "tokens"}, "[record]")
@@ -101,7 +103,20 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         accounts={name: _resolved(name, account, environment) for name, account in accounts.items()},
         capabilities=capabilities,
         limits=_limits(_table(table, "limits")),
+        run=run_settings(_run_table(_table(table, "run"), environment)),
     )
+
+
+def _run_table(table: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:
+    """With the values that the environment has."""
+    values = {name: _from_environment("[run]", name, value, environment) for name, value in table.items()}
+    for name, value in values.items():
+        if isinstance(value, MissingVariable):
+            raise SettingsError(
+                f"`{name}` in [run] takes `{value.name}`, which the environment does not have",
+                f"set the environment variable `{value.name}`",
+            )
+    return values
 
 
 def _percentage(push: Mapping[str, object]) -> int:

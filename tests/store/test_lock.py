@@ -22,7 +22,7 @@ def test_two_applies_of_one_record_do_not_mix(url: str) -> None:
             pass
 
         assert f"process {os.getpid()} on `" in raised.value.message
-        assert raised.value.message.endswith("is applying a plan to the same record")
+        assert raised.value.message.endswith("is working with the same record")
         assert raised.value.help == "wait until it ends, then make a new plan and apply that"
 
 

@@ -68,6 +68,6 @@ def _taken(path: Path) -> PushdslError:
         since = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
         who = f"process {holder['process']} on `{holder['host']}` (since {since:%Y-%m-%d %H:%M:%S} UTC)"
     return PushdslError(
-        f"{who} is applying a plan to the same record",
-        "wait until it ends, then make a new plan and apply that",
+        f"{who} is working with the same record",
+        "wait until it ends, then make a new plan and apply that; `pushdsl run` goes on until it is stopped",
     )

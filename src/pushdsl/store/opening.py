@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError
@@ -42,8 +42,11 @@ class Database(Protocol):
     def opened(self, engine: Engine) -> None:
         """What is to be done once the record is made or known to be ours."""
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Keeps every other apply off the record; raises PushdslError that says who has it."""
+    def lock(self, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Keeps every other apply off the record; raises PushdslError that says who has it.
+
+        `shared` lets others in that share it too, where a record may have several workers.
+        """
 
     def telling(self) -> AbstractContextManager[None]:
         """Turns what the database says into PushdslError; our own mistakes in SQL pass as they are."""
@@ -67,6 +70,13 @@ def database_at(url: str) -> Database:
             raise PushdslError(
                 f"records cannot be kept in `{other}`", "use `sqlite:///` and the path of a file, or `postgresql://`"
             )
+
+
+def libpq_words(url: str) -> dict[str, Any]:  # Any: libpq takes text and numbers
+    """An address of PostgreSQL in the words of its driver; may hold a password. Raises PushdslError."""
+    database = database_at(url)
+    assert isinstance(database, PostgresqlDatabase)
+    return database.libpq_words
 
 
 def connect(database: Database, *, create: bool) -> Engine:

@@ -52,6 +52,11 @@ class PostgresqlDatabase:
         port = f":{self.url.port}" if self.url.port else ""
         return f"postgresql://{self.url.host or self.url.query.get('host', '')}{port}/{self.url.database}"
 
+    @property
+    def libpq_words(self) -> dict[str, Any]:  # Any: libpq takes text and numbers
+        """The address in the words of its driver, for those who connect by themselves; may hold a password."""
+        return dict(self.url.get_dialect()().create_connect_args(self.url)[1])
+
     def exists(self) -> bool:
         engine = self._engine("pushdsl")
         try:
@@ -86,13 +91,15 @@ class PostgresqlDatabase:
             return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         durable = "" if options.get("pushdsl_durable") else "SET LOCAL synchronous_commit = off; "
         alone = f"SELECT pg_advisory_xact_lock({_key('write', options.get('pushdsl_tenant', ''))})"
-        return f"{durable}SET LOCAL lock_timeout = {self.timeout_milliseconds}; {alone}"
+        # a plan that was kept from when the tables were empty reads a whole history for every row
+        settings = f"SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL lock_timeout = {self.timeout_milliseconds}"
+        return f"{durable}{settings}; {alone}"
 
     def opened(self, engine: Engine) -> None:
         pass
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, shared: bool = False) -> Iterator[None]:
         """Held by a connection of its own, so the server takes it back however its holder dies."""
         me = f"pushdsl: process {os.getpid()} on {socket.gethostname()}"[:63]  # PostgreSQL cuts names there
         engine = self._engine(me, poolclass=NullPool, isolation_level="AUTOCOMMIT")
@@ -100,22 +107,22 @@ class PostgresqlDatabase:
             connection = engine.connect()
         try:
             with self.telling():
-                self._take(connection)
+                self._take(connection, shared)
             yield
         finally:
             with suppress(DBAPIError):  # a connection that was lost holds nothing
-                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_key('apply')})")
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock{'_shared' if shared else ''}({_key('apply')})")
             with suppress(DBAPIError):
                 connection.close()
             engine.dispose()
 
-    def _take(self, connection: Connection) -> None:
+    def _take(self, connection: Connection, shared: bool) -> None:
         # A machine that lost its power does not say goodbye: the server asks now and then whether it is there.
         for setting, value in {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3,
                                "lock_timeout": DYING_MILLISECONDS}.items():  # fmt: skip
             connection.exec_driver_sql(f"SET {setting} = {value}")
         try:
-            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_key('apply')})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock{'_shared' if shared else ''}({_key('apply')})")
         except DBAPIError as error:
             if _state(error) != "55P03":
                 raise
@@ -187,7 +194,7 @@ def _taken(connection: Connection) -> PushdslError:
         when = f" (since {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC)" if since else ""
         who = f"process {named[1]} on `{named[2]}`{when}"
     return PushdslError(
-        f"{who} is applying a plan to the same record", "wait until it ends, then make a new plan and apply that"
+        f"{who} is working with the same record", "wait until it ends, then make a new plan and apply that"
     )
 
 

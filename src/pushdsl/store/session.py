@@ -61,6 +61,18 @@ class Session:
         last = connection.execute(statements.READ_META, name).scalar_one()
         return range(last - count + 1, last + 1)
 
+    def number(self, name: str) -> int | None:
+        """A number that was kept by this name."""
+        with self._transaction() as connection:
+            return connection.execute(statements.READ_META, self._ours() | {"p_name": name}).scalar()
+
+    def keep_number(self, name: str, value: int) -> None:
+        """Keeps a number of 64 bits by a name."""
+        row = self._ours() | {"p_name": name, "p_value": value}
+        with self._transaction(opening.WRITE) as connection:
+            if not connection.execute(statements.CHANGE_META, row).rowcount:
+                connection.execute(statements.WRITE_META, row)
+
     def _ours(self) -> dict[str, object]:
         return {"p_tenant": self._tenant}
 

@@ -87,6 +87,7 @@ def _at_key(table: FromClause) -> ColumnElement[bool]:
 
 READ_META: Select[int] = select(meta.c.value).where(_tenant(meta), meta.c.name == _p(meta, "name"))
 WRITE_META: Insert = insert(meta).values(_values(meta, "tenant", "name", "value"))
+CHANGE_META: Update = update(meta).where(_tenant(meta), meta.c.name == _p(meta, "name")).values(value=_p(meta, "value"))
 ADD_TO_META: Update = (
     update(meta)
     .where(_tenant(meta), meta.c.name == _p(meta, "name"))

@@ -123,9 +123,12 @@ class RecordStore(Session):
     def close(self) -> None:
         self._engine.dispose()
 
-    def lock(self) -> AbstractContextManager[None]:
-        """Keeps every other apply off this record while it lasts; raises PushdslError that says who has it."""
-        return self._database.lock()
+    def lock(self, *, shared: bool = False) -> AbstractContextManager[None]:
+        """Keeps every other apply off this record while it lasts; raises PushdslError that says who has it.
+
+        `shared` lets other workers in, on PostgreSQL.
+        """
+        return self._database.lock(shared=shared)
 
     def ledger(self) -> LedgerStore:
         """The stock events of the same record; open as long as it is."""

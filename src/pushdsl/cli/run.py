@@ -1,0 +1,104 @@
+"""`pushdsl run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from pushdsl.cli.inputs import add_facts, add_rules, project_of
+from pushdsl.cycle import Project, open_project
+from pushdsl.daemon import Daemon, Spec
+from pushdsl.errors import PushdslError
+from pushdsl.report.logs import formatter
+from pushdsl.settings import FILE
+from pushdsl.wakes import wake_of
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_rules(parser)
+    add_facts(parser)
+    parser.add_argument("--once", action="store_true", help="push what there is to push, and end")
+    parser.add_argument(
+        "--tenants", type=Path, metavar="DIR", help="work for every seller with a project folder in DIR"
+    )
+    parser.add_argument("--lines", action="store_true", help="read events from standard input, one JSON object a line")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="take events, webhooks and questions over HTTP there")
+    parser.add_argument("--allow-zeroing", action="store_true", help="allow a start that empties much of the stores")
+    parser.add_argument(
+        "--log", choices=["text", "json"], default="text", help="how to write what happens (default: text)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    specs = list(_specs(args))
+    first = specs[0].project.settings
+    settings = replace(first.run, listen=args.listen or first.run.listen)
+    with _logging(args.log):
+        wake = None if args.once else wake_of(settings.wake, first.record_url, settings.stores_at_once)
+        daemon = Daemon(settings, first.record_url, wake)
+        return asyncio.run(_work(daemon, specs, args))
+
+
+def _specs(args: argparse.Namespace) -> Iterator[Spec]:
+    if args.tenants is None:
+        yield Spec(project_of(args))
+        return
+    folders = sorted(folder.parent for folder in args.tenants.glob(f"*/{FILE}"))
+    if not folders:
+        raise PushdslError(
+            f"no folder in `{args.tenants}` has a `{FILE}`", "give each seller a folder with rules, facts and settings"
+        )
+    for folder in folders:
+        yield Spec(open_project([folder]), folder.name)
+
+
+async def _work(daemon: Daemon, specs: list[Spec], args: argparse.Namespace) -> int:
+    stop = asyncio.Event()
+    async with daemon.opened():
+        with _stopped_by_signals(stop):
+            for spec in specs:
+                await daemon.add(spec, allow_zeroing=args.allow_zeroing)
+            if args.once:
+                return 0 if await daemon.run_once(stop) else 6
+            await daemon.run(stop)
+    return 0
+
+
+@contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """The first Ctrl-C or termination ends the work cleanly."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for one in signals:
+        try:
+            loop.add_signal_handler(one, stop.set)
+        except (NotImplementedError, RuntimeError, ValueError):
+            return (yield)
+    try:
+        yield
+    finally:
+        for one in signals:
+            loop.remove_signal_handler(one)
+
+
+@contextmanager
+def _logging(kind: str) -> Iterator[None]:
+    log, handler = logging.getLogger("pushdsl"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(kind))
+    log.addHandler(handler)
+    before, log.level = log.level, logging.INFO
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+__all__ = ["Project", "arguments", "run"]

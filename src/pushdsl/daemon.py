@@ -1,0 +1,260 @@
+"""`pushdsl run`: stock changes, stores follow. Tenants, what wakes their work, and what goes on beside it.
+
+Whatever goes wrong with one tenant or one store ends there: it is told, and tried again after a pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from pushdsl import cycle
+from pushdsl.applying import live_of, refuse_mass_zeroing
+from pushdsl.calling import connections
+from pushdsl.errors import PushdslError
+from pushdsl.model import Reason
+from pushdsl.pacing import Gates, Pace
+from pushdsl.portion import Catalogue
+from pushdsl.reaching import reach
+from pushdsl.run_settings import RunSettings
+from pushdsl.store import PLANNER, Trigger, WorkStore, open_work
+from pushdsl.wakes import Wake
+from pushdsl.wakes.own import OwnWake
+from pushdsl.working import Observer, Tenant
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from pushdsl.cycle import Project
+
+T = TypeVar("T")
+log = logging.getLogger("pushdsl.run")
+
+DATABASE_THREADS = 8
+"""On PostgreSQL; SQLite has one writer, and so one thread."""
+PAUSE_SECONDS = 1.0
+"""After something went wrong that no lane is to blame for."""
+PRUNE_SECONDS = 3600.0
+RULES_SEEN = "rules and catalogue"
+"""The name in the record of what was planned from last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One seller to work for; `name` is empty where a record has one seller only."""
+
+    project: Project
+    name: str = ""
+
+
+class Quiet:
+    """An observer that keeps nothing."""
+
+    def planned(self, tenant: str, skus: int, cells: int, seconds: float) -> None: ...
+    def pushed(self, tenant: str, store: str, ended: Sequence[object], seconds: float, now: datetime) -> None: ...
+    def paused(self, tenant: str, store: str, seconds: float, why: str) -> None: ...
+    def overtaken(self, tenant: str, store: str, cells: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Threads:
+    """Where the database is waited for."""
+
+    executor: ThreadPoolExecutor
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """Work for some tenants on one record, until it is stopped. `wake` absent: this process wakes itself."""
+
+    settings: RunSettings
+    record_url: str
+    wake: Wake | None = None
+    observer: Observer = field(default_factory=Quiet)
+    pace: Pace = field(default_factory=Pace)
+    repair: bool = True
+    at_step: Callable[[str], None] = lambda step: None
+    tenants: dict[str, Tenant] = field(default_factory=dict)
+    _wake: Wake = field(init=False)
+    _record: WorkStore = field(init=False)
+    _threads: Threads = field(init=False)
+    _gates: Gates = field(init=False)
+    _http: aiohttp.BaseConnector | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process can work on the record."""
+        return self.record_url.startswith("sqlite")
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Daemon]:
+        """The record, open and held against every `apply`; raises PushdslError."""
+        self._wake = self.wake or OwnWake(concurrency=self.settings.stores_at_once)
+        self._gates = Gates(self.settings.answer)
+        executor = ThreadPoolExecutor(1 if self.alone else DATABASE_THREADS, thread_name_prefix="pushdsl-record")
+        self._threads = Threads(executor)
+        try:
+            self._record = await self._threads(
+                lambda: open_work(self.record_url, self.pace.now, repair=self.repair, waker=self._wake)
+            )
+            with self._record, self._record.lock(shared=True):
+                async with connections() as http:
+                    self._http = http
+                    yield self
+        finally:
+            executor.shutdown()
+
+    async def add(self, spec: Spec, *, allow_zeroing: bool = False) -> Tenant:
+        """Takes a seller on: rules and facts are read and checked, what they change is planned. Raises PushdslError."""
+        tenant = await self._threads(lambda: self._load(spec))
+        if not spec.project.settings.push_enabled:
+            tenant.held_up = "pushing is switched off"
+        else:
+            await self._threads(lambda: self._begin(spec, tenant, allow_zeroing))
+        self.tenants[spec.name] = tenant
+        return tenant
+
+    def _load(self, spec: Spec) -> Tenant:
+        inputs = cycle.read_inputs(spec.project, recorded=False)
+        store = self._record.of_tenant(spec.name)
+        reaching = reach(
+            spec.project.settings, spec.project.platforms, inputs.rules.stores.values(), inputs.limits, store
+        )
+        return Tenant(
+            name=spec.name,
+            inputs=inputs,
+            catalogue=Catalogue(inputs.rules, inputs.facts, inputs.limits),
+            store=store,
+            ledger=store.ledger(),
+            reaching=reaching,
+            settings=self.settings,
+            in_thread=self._threads,
+            owner=f"process {os.getpid()} on {socket.gethostname()}",
+            gates=self._gates,
+            pace=self.pace,
+            observer=self.observer,
+            http=self._http,
+            at_step=self.at_step,
+        )
+
+    def _begin(self, spec: Spec, tenant: Tenant, allow_zeroing: bool) -> None:
+        """What the record does not know yet it learns from the facts; if rules or facts changed, all is planned."""
+        facts, store = tenant.inputs.facts, tenant.store
+        if self.alone:
+            store.free_all()
+        known = store.live()
+        there = set(zip(known.store, known.store_sku, known.location, strict=True))
+        news = [
+            (key, live)
+            for key, live in live_of(facts)
+            if (key.store, key.store_sku, key.location) not in there and live.quantity is not None
+        ]
+        store.observe(news, at=self.pace.now())
+        seen = int(tenant.inputs.rules.sha256[:15], 16) ^ int(facts.sha256[:15], 16)
+        if store.number(RULES_SEEN) != seen:
+            skus = sorted({facts.skus[sku] for sku in facts.listings.sku.tolist() if sku >= 0})
+            refuse_mass_zeroing(spec.project, tenant.planned(skus, self.pace.now()), allow_zeroing)
+            store.mark([Trigger(sku, Reason.RULE_CHANGE) for sku in skus])
+            store.keep_number(RULES_SEEN, seen)
+
+    # ---- the work -----------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event, beside: Collection[Awaitable[object]] = ()) -> None:
+        """Works until `stop` is set; then nothing new begins, and what is under way is ended and recorded.
+
+        `beside` runs with it, such as the sources of events, and is cancelled at the end.
+        """
+        others = [asyncio.ensure_future(one) for one in beside]
+        sweeping = asyncio.ensure_future(self._sweep_often(stop))
+        try:
+            await self._wake.run(self.serve_in(stop), stop)
+        finally:
+            for task in (sweeping, *others):
+                task.cancel()
+            await asyncio.gather(sweeping, *others, return_exceptions=True)
+
+    async def run_once(self, stop: asyncio.Event) -> bool:
+        """Works until nothing is left that can be done without waiting for a store; whether nothing is left at all."""
+        handler = self.serve_in(stop)
+        while not stop.is_set():
+            later: list[float] = []
+            worked = False
+            for name, tenant in self.tenants.items():
+                if tenant.held_up:
+                    continue
+                await self._threads(tenant.store.recheck)
+                lanes, seconds = await self._threads(tenant.store.awake)
+                worked = worked or bool(lanes)
+                await asyncio.gather(*(handler(name, lane) for lane in lanes))
+                if seconds is not None:
+                    later.append(seconds)
+            if worked:
+                continue
+            soon = min(later, default=None)
+            if soon is None or soon > max(self.settings.window, 1.0) * 2:
+                break
+            await self.pace.sleep(max(soon, 0.01))
+        return not any([await self.left(tenant) for tenant in self.tenants.values()])
+
+    async def left(self, tenant: Tenant) -> int:
+        """Cells that wait to be pushed, and SKUs that wait to be planned."""
+        work = await self._threads(tenant.store.work)
+        return sum(lane.waiting for lane in work.lanes) + work.to_plan
+
+    def serve_in(self, stop: asyncio.Event) -> Callable[[str, str], Awaitable[None]]:
+        """What a wake of a tenant's lane does; what goes wrong in it ends there."""
+
+        async def serve(name: str, lane: str) -> None:
+            tenant = self.tenants.get(name)
+            if tenant is None:
+                return
+            try:
+                if lane == PLANNER:
+                    await tenant.plan(stop)
+                else:
+                    await tenant.serve(lane, stop)
+            except PushdslError as error:
+                log.error(
+                    "%s", error.message, extra={"tenant": name, "store": lane, "help": error.help, "event": "failed"}
+                )
+                await self._rest(stop, PAUSE_SECONDS)
+            except Exception:
+                log.exception("a mistake of pushdsl", extra={"tenant": name, "store": lane, "event": "mistake"})
+                await self._rest(stop, PAUSE_SECONDS)
+
+        return serve
+
+    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
+        waits = [asyncio.ensure_future(self.pace.sleep(seconds)), asyncio.ensure_future(stop.wait())]
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+
+    async def _sweep_often(self, stop: asyncio.Event) -> None:
+        """Every second each tenant's lanes are looked at, so that a wake that was lost is lost for a second only."""
+        while not stop.is_set():
+            for tenant in list(self.tenants.values()):
+                try:
+                    await self._sweep(tenant)
+                except PushdslError as error:
+                    log.error("%s", error.message, extra={"tenant": tenant.name, "help": error.help, "event": "failed"})
+            await self._rest(stop, self.settings.sweep)
+
+    async def _sweep(self, tenant: Tenant) -> None:
+        if tenant.held_up:
+            return
+        await self._threads(tenant.store.recheck)
+        lanes, _ = await self._threads(tenant.store.awake)
+        now = round(self.pace.now().timestamp() * 1000)
+        self._wake.committed(tenant.name, dict.fromkeys(lanes, now))

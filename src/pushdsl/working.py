@@ -1,0 +1,380 @@
+"""One tenant's work as a daemon does it: what changed is planned, what is due is pushed, and every end is recorded.
+
+Each step is on the disk before the next begins, so whoever dies where, another goes on: see `store/lanes.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+
+from pushdsl.calling import Reach
+from pushdsl.model import CellKey, Live, PlannedCell
+from pushdsl.pacing import Gates, Pace, gate_key
+from pushdsl.plugins.platform import (
+    Confirmed,
+    ListingRef,
+    Refused,
+    Shown,
+    Temporary,
+    Unauthorized,
+    Unknown,
+)  # fmt: skip
+from pushdsl.portion import Catalogue, StockNow
+from pushdsl.pusher import FinalOutcome, Job, NotSent, Patience, Result, StoreWork, arrange, push
+from pushdsl.recorder import told
+from pushdsl.run_settings import RunSettings
+from pushdsl.store import (
+    PLANNER,
+    Dirty,
+    Ended,
+    Lease,
+    LedgerStore,
+    Push,
+    Rate,
+    Rest,
+    Round,
+    State,
+    Trigger,
+    Want,
+    WorkStore,
+)
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from pushdsl.cycle import Inputs
+    from pushdsl.planner import PlannedCells
+    from pushdsl.rules import CheckedRule
+
+T = TypeVar("T")
+P = ParamSpec("P")
+InThread = Callable[[Callable[[], object]], Awaitable[object]]
+"""Carries out what waits for the database, without keeping the event loop waiting."""
+
+PLAN_SKUS = 2_000
+"""SKUs planned in one transaction."""
+PLAN_SECONDS = 60.0
+"""How long one worker alone plans for a tenant before it must say that it still lives."""
+ROUNDS = 20
+"""Rounds of one store before the others have their turn."""
+REAUTHORIZE_SECONDS = 300.0
+TROUBLE_SECONDS_MAX = 60.0
+READ_LISTINGS = 50
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Observer(Protocol):
+    """Told what happened, for logs and metrics; must not fail."""
+
+    def planned(self, tenant: str, skus: int, cells: int, seconds: float) -> None: ...
+    def pushed(self, tenant: str, store: str, ended: Sequence[Ended], calls_seconds: float, now: datetime) -> None: ...
+    def paused(self, tenant: str, store: str, seconds: float, why: str) -> None: ...
+    def overtaken(self, tenant: str, store: str, cells: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Tenant:
+    """All that is needed to work for one seller. `held_up` says why nothing may be pushed just now, if so."""
+
+    name: str
+    inputs: Inputs
+    catalogue: Catalogue
+    store: WorkStore
+    ledger: LedgerStore
+    reaching: Mapping[str, Reach]
+    settings: RunSettings
+    in_thread: InThread
+    owner: str
+    gates: Gates
+    pace: Pace
+    observer: Observer
+    http: aiohttp.BaseConnector | None = None
+    held_up: str = ""
+    at_step: Callable[[str], None] = lambda step: None
+    """Called at each named step of the work; a test may end the process there."""
+    ids: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    """Item and variant id of each listing, by store and store SKU."""
+    _troubles: dict[str, int] = field(default_factory=dict)
+    _rules: Mapping[str, CheckedRule] = field(default_factory=dict)
+    _components: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        facts = self.inputs.facts
+        rows = zip(
+            facts.listings.store.tolist(), facts.listings.store_sku, facts.listings.item_id, facts.listings.variant_id,
+            strict=True,
+        )  # fmt: skip
+        self.ids = {(facts.stores[store], sku): (item, variant) for store, sku, item, variant in rows}
+        self._rules = {rule.name: rule for rule in self.inputs.rules.rules}
+        self._components = {
+            facts.skus[sku]: frozenset(facts.skus[c] for c in bundle.components)
+            for sku, bundle in facts.bundles.items()
+        }
+
+    async def _db(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        return await self.in_thread(partial(work, *args, **named))  # type: ignore[return-value]  # what `work` gives
+
+    # ---- planning -----------------------------------------------------------------------------------
+
+    async def plan(self, stop: asyncio.Event) -> bool:
+        """Plans all that is to be planned; False where another worker does, or nothing may be pushed."""
+        if self.held_up:
+            return False
+        taken = await self._db(self.store.lease, PLANNER, self.owner, seconds=PLAN_SECONDS)
+        if isinstance(taken, Rest):
+            return False
+        lease = taken
+        try:
+            while not stop.is_set() and not self.held_up:
+                self.at_step("plan")
+                dirty = await self._db(self.store.due, PLAN_SKUS)
+                if not dirty:
+                    break
+                kept = await self._db(self._plan_some, lease, dirty)
+                if not kept:
+                    return False
+                longer = await self._db(self.store.keep, lease, seconds=PLAN_SECONDS)
+                lease = longer or lease
+        finally:
+            await self._db(self.store.leave, lease)
+        return True
+
+    def planned(self, skus: Sequence[str], at: datetime) -> PlannedCells:
+        """What all listings of these SKUs shall show, by the record's stock; nothing is done about it."""
+        touched = self.catalogue.touched(skus)
+        live = self.store.state(touched.listings).live
+        return self.catalogue.plan(skus, self._stock(touched.stocked), live, at)
+
+    def _stock(self, skus: Iterable[str]) -> dict[tuple[str, str], StockNow]:
+        return {
+            (key.warehouse, key.sku): StockNow(b.on_hand, max(b.allocated, 0), b.safety, b.tracked)
+            for key, b in self.ledger.balances(skus).items()
+        }
+
+    def _plan_some(self, lease: Lease, dirty: Sequence[Dirty]) -> bool:
+        began = self.pace.now()
+        skus = {one.sku for one in dirty}
+        touched = self.catalogue.touched(skus)
+        state = self.store.state(touched.listings)
+        cells = self.catalogue.plan(skus, self._stock(touched.stocked), state.live, began)
+        wants = self._wants(cells, dirty, state)
+        self.at_step("desire")
+        kept = self.store.desire(lease, dirty, wants, window=timedelta(seconds=self.settings.window))
+        self.at_step("desired")
+        self.observer.planned(self.name, len(skus), len(wants), (self.pace.now() - began).total_seconds())
+        return kept
+
+    def _wants(self, cells: Iterable[PlannedCell], dirty: Sequence[Dirty], state: State) -> list[Want]:
+        """What the plan wants of each cell that has a trigger; the newest of its triggers says why."""
+        by_sku: dict[str, list[Dirty]] = {}
+        for one in dirty:
+            by_sku.setdefault(one.sku, []).append(one)
+        confirmed = {
+            (store, store_sku, location): at
+            for store, store_sku, location, at in zip(
+                state.live.store, state.live.store_sku, state.live.location, state.live.confirmed_at, strict=True
+            )
+        }
+        wants = []
+        for cell in cells:
+            skus = (cell.sku, *self._components.get(cell.sku, ()))
+            triggers = [
+                one
+                for sku in skus
+                for one in by_sku.get(sku, ())
+                if not one.store or (one.store, one.store_sku) == (cell.store, cell.store_sku)
+            ]
+            if not triggers:
+                continue
+            place = cell.store, cell.store_sku, cell.location
+            newest = max(triggers, key=lambda one: one.generation)
+            wants.append(
+                Want(
+                    cell,
+                    state.versions.get(place, (0, 0)),
+                    sum(one.count for one in triggers),
+                    newest.reason,
+                    min(one.first_at for one in triggers),
+                    any(one.forced for one in triggers),
+                    self._held_until(cell, confirmed.get(place)),
+                )
+            )
+        return wants
+
+    def _held_until(self, cell: PlannedCell, confirmed_at: int | None) -> datetime | None:
+        """When the slow lane lets the cell through."""
+        if cell.action != "held" or cell.rule is None or confirmed_at is None:
+            return None
+        every = timedelta(seconds=self._rules[cell.rule].every_seconds)
+        return _EPOCH + timedelta(milliseconds=confirmed_at) + every
+
+    # ---- pushing ------------------------------------------------------------------------------------
+
+    async def serve(self, store: str, stop: asyncio.Event) -> None:
+        """Pushes what is due to a store, round after round, until nothing is or others have their turn."""
+        if self.held_up or store not in self.reaching:
+            return
+        seconds = self.settings.lease
+        taken = await self._db(self.store.lease, store, self.owner, seconds=seconds)
+        if isinstance(taken, Rest):
+            return
+        lease = taken
+        self.at_step("leased")
+        for _ in range(ROUNDS):
+            if stop.is_set() or self.held_up:
+                break
+            began = asyncio.get_running_loop().time()
+            done = await self._db(self._intend, lease, store)
+            if isinstance(done, Rest):
+                return
+            lease = done.lease
+            self.at_step("intended")
+            ended, pause = await self._send(store, done, began + self.settings.send, stop)
+            self.at_step("sent")
+            kept = await self._db(self.store.finish_round, done, ended, pause=pause)
+            self.at_step("recorded")
+            took = asyncio.get_running_loop().time() - began
+            if not kept:
+                self.observer.overtaken(self.name, store, len(ended))
+                return
+            self.observer.pushed(self.name, store, ended, took, self.pace.now())
+            if pause is not None:
+                self.observer.paused(self.name, store, *pause)
+                break
+        at_once = _milliseconds(self.pace.now())
+        await self._db(self.store.leave, lease, wake_at=at_once)
+
+    def _intend(self, lease: Lease, store: str) -> Round | Rest:
+        reach, settings = self.reaching[store], self.settings
+        capabilities = reach.capabilities
+        key = gate_key(reach.store, reach.platform, reach.settings, capabilities)
+        app = "/".join(key) if capabilities.requests_scope == "app" else ""
+
+        def calls(pushes: Sequence[Push]) -> int:
+            return sum(1 for _ in arrange([self._job(one) for one in pushes], capabilities))
+
+        return self.store.intend(
+            lease,
+            limit=settings.round,
+            send_seconds=settings.send,
+            answer_seconds=settings.answer,
+            lease_seconds=settings.lease,
+            rate=Rate(capabilities.requests_per_second, app),
+            calls=calls,
+        )
+
+    async def _send(
+        self, store: str, done: Round, until: float, stop: asyncio.Event
+    ) -> tuple[list[Ended], tuple[float, str] | None]:
+        """Calls the store; every push ends, and what to wait for before the next round."""
+        reach, outcomes = self.reaching[store], dict[int, FinalOutcome]()
+
+        def keep(results: Sequence[Result]) -> None:
+            outcomes.update((result.job.record, result.outcome) for result in results)
+
+        jobs = [self._job(one) for one in done.pushes if (one.key.store, one.key.store_sku) in self.ids]
+        if jobs:
+            patience = Patience(tries=1, until=until)
+            await push([StoreWork(reach, jobs)], keep, self.http, stop, self.pace, self.gates, patience)
+        ended = [self._ended(one, outcomes.get(one.record_id), reach) for one in done.pushes]
+        return ended, self._pause(store, list(outcomes.values()))
+
+    def _job(self, one: Push) -> Job:
+        item_id, variant_id = self.ids.get((one.key.store, one.key.store_sku), ("", ""))
+        rule = self._rules.get(one.rule)
+        set_mode = one.differs or (one.unknown and rule is not None and rule.preorder is not None)
+        cell = PlannedCell(
+            one.key.store, one.key.store_sku, one.key.location, one.sku, one.rule, None, one.quantity, one.mode,
+            one.days, None if one.unknown else one.before, "push", "", set_mode,
+        )  # fmt: skip
+        return Job(one.record_id, cell, item_id, variant_id)
+
+    def _ended(self, one: Push, outcome: FinalOutcome | None, reach: Reach) -> Ended:
+        if outcome is None:
+            return Ended(one, "failed", "keep", "", "not_sent", "not sent: the listing is no longer in the facts")
+        what = told(outcome)
+        match outcome:
+            case Confirmed():
+                return Ended(one, "confirmed", "confirmed")
+            case Refused():
+                missing = what.kind == "not_found" and reach.capabilities.unbinds_on_not_found
+                return Ended(one, "failed", "unknown", what.code, what.kind, what.detail, missing)
+            case Temporary() if outcome.retry_after is not None:  # too many calls: no fault of the listing
+                return Ended(one, "unsent", "keep", what.code, what.kind, what.detail)
+            case Temporary():
+                return Ended(one, "again", "keep", what.code, what.kind, what.detail)
+            case Unknown():
+                return Ended(one, "again", "unknown", what.code, what.kind, what.detail)
+            case Unauthorized() | NotSent():
+                return Ended(one, "unsent", "keep", what.code, what.kind, what.detail)
+
+    def _pause(self, store: str, outcomes: Sequence[FinalOutcome]) -> tuple[float, str] | None:
+        """For how long the store is left alone, and why: it said so, its token ran out, or it answers nobody."""
+        for outcome in outcomes:
+            if isinstance(outcome, Unauthorized):
+                return REAUTHORIZE_SECONDS, outcome.message
+        asked = [o for o in outcomes if isinstance(o, Temporary) and o.retry_after is not None]
+        if asked:
+            return max(o.retry_after or 0 for o in asked), asked[0].message
+        if any(isinstance(o, Confirmed | Refused) for o in outcomes) or not outcomes:
+            self._troubles.pop(store, None)
+            return None
+        trouble = self._troubles[store] = self._troubles.get(store, 0) + 1
+        said = next((o.message for o in outcomes if isinstance(o, Temporary | Unknown)), "no answer")
+        return min(2.0 ** (trouble - 1), TROUBLE_SECONDS_MAX), said
+
+    # ---- reading ------------------------------------------------------------------------------------
+
+    async def look(self, store: str, store_skus: Sequence[str], reason: int) -> int:
+        """Reads listings, and plans those anew that show more than we know, or another reserve; returns how many.
+
+        One that shows less has sold: it is not filled up again before our own stock says so.
+        """
+        reach = self.reaching[store]
+        refs = tuple(ListingRef(sku, *self.ids[store, sku]) for sku in store_skus if (store, sku) in self.ids)
+        known = await self._db(self.store.state, [(store, ref.store_sku) for ref in refs])
+        at = self.pace.now()
+        shown: list[Shown] = []
+        async with reach.caller(self.http, self.gates, self.pace) as caller:
+            for start in range(0, len(refs), READ_LISTINGS):
+                answers = await caller.read(refs[start : start + READ_LISTINGS])
+                shown += [answer for answer in answers if isinstance(answer, Shown)]
+        live = known.live
+        before = {
+            (sku, location): (quantity, reserved)
+            for sku, location, quantity, reserved in zip(
+                live.store_sku, live.location, live.quantity, live.reserved, strict=True
+            )
+        }
+        news = []
+        for one in shown:
+            quantity, reserved = before.get((one.store_sku, one.location), (None, None))
+            if quantity is None or one.quantity > quantity or (one.reserved or 0) != (reserved or 0):
+                news.append(one)
+        observed = [
+            (CellKey(store, x.store_sku, x.location), Live(x.quantity, x.mode, x.days, x.reserved)) for x in news
+        ]
+        skus = self._skus_of({(store, one.store_sku) for one in news})
+        triggers = [Trigger(sku, reason, store, name) for (_, name), sku in skus.items()]
+        await self._db(self.store.observe, observed, at=at)
+        if triggers:
+            await self._db(self.store.mark, triggers)
+        return len(triggers)
+
+    def _skus_of(self, listings: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        facts = self.inputs.facts
+        found = {}
+        for row, (store, sku) in enumerate(zip(facts.listings.store.tolist(), facts.listings.store_sku, strict=True)):
+            if (facts.stores[store], sku) in listings and facts.listings.sku[row] >= 0:
+                found[facts.stores[store], sku] = facts.skus[int(facts.listings.sku[row])]
+        return found
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
