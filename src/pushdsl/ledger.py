@@ -198,6 +198,15 @@ def balance_of(events: Iterable[StockEvent]) -> Balance:
     return balance
 
 
+def balance_before(events: Iterable[StockEvent], mark: Mark) -> Balance:
+    """What the events of one SKU in one warehouse came to just before this place in their order."""
+    balance = NOTHING
+    for place, event in _in_order(events):
+        if place < mark:
+            balance = _step(balance, event, place)
+    return balance
+
+
 def after(balance: Balance, event: StockEvent) -> Balance | None:
     """The balance with one event more that it has not; None where the event is late, and `balance_of` must decide."""
     last = next((mark for mark in balance.marks if mark.source == event.source), None)

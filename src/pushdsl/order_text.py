@@ -75,7 +75,7 @@ def order_text(order: Order) -> str:
     """The whole order, with every message that it has had."""
     body = asdict(order)
     body["taken"] = [
-        {"id": m.id, "source": m.source, "sequence": m.sequence, "at": m.at.isoformat(), "ask": _asked(m.ask)}
+        {"id": m.id, "source": m.source, "sequence": m.sequence, "at": m.at.isoformat(), "ask": asked(m.ask)}
         for m in order.taken
     ]
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
@@ -100,7 +100,8 @@ def order_of(text: str) -> Order:
     )
 
 
-def _asked(ask: Ask) -> dict[str, object]:
+def asked(ask: Ask) -> dict[str, object]:
+    """The word of what is asked under `ask`, and its fields beside it."""
     return {"ask": _WORDS[type(ask)], **asdict(ask)}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import groupby, islice
+from typing import Any, assert_never
 
 from sqlalchemy import Connection, Row
 
@@ -22,6 +24,7 @@ from pushdsl.ledger import (
     StockEvent,
     StockKey,
     after,
+    balance_before,
     balance_of,
     is_repeat,
     verify,
@@ -29,8 +32,10 @@ from pushdsl.ledger import (
 from pushdsl.model import Reason
 from pushdsl.order_text import order_of, order_text
 from pushdsl.orders import ChangeMapping, ChangeWarehouse, Message, Order, Step, advance
+from pushdsl.snapshots import Snapshot, differences, vanished
 from pushdsl.store import opening, work_statements
 from pushdsl.store.session import Session, milliseconds
+from pushdsl.told import OrderTold, RefreshTold, StockTold, Told, event_text, order_told_text
 
 SOME = 500
 """Names in one question."""
@@ -60,6 +65,8 @@ class Intake:
     new: int = 0
     repeated: int = 0
     refused: tuple[tuple[StockEvent, LedgerError], ...] = ()
+    skus: frozenset[str] = frozenset()
+    """Those that are planned anew for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +76,34 @@ class Asked:
     order: Order
     events: int = 0
     repeated: bool = False
+    skus: frozenset[str] = frozenset()
+    """Those that are planned anew for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What became of a snapshot: its differences as events, and what its source no longer tells of."""
+
+    intake: Intake
+    vanished: tuple[StockKey, ...] = ()
+
+
+Answer = Intake | Asked | Compared | PushdslError
+"""What became of one thing that was told; an error where it is put aside."""
 
 
 @dataclass(slots=True)
 class _Taking:
-    """Balances while events are taken in; `rows` are the events to write."""
+    """Balances while events are taken in; `rows` are the events to write, `outcomes` say of each whether it is new."""
 
     balances: dict[StockKey, Balance]
     known: dict[str, StockEvent]
     rows: list[tuple[StockEvent, Balance]] = field(default_factory=list)
-    repeated: int = 0
-    refused: list[tuple[StockEvent, LedgerError]] = field(default_factory=list)
+    outcomes: list[tuple[StockEvent, bool | LedgerError]] = field(default_factory=list)
+
+    @property
+    def intake(self) -> Intake:
+        return _intake(self.outcomes)
 
 
 class LedgerStore(Session):
@@ -100,8 +124,7 @@ class LedgerStore(Session):
         if not events:
             return Intake()
         with self._transaction(opening.DURABLE) as connection:
-            taking = self._take(connection, events, at)
-        return Intake(len(taking.rows), taking.repeated, tuple(taking.refused))
+            return self._take(connection, events, at)
 
     def advance(self, message: Message, *, store: str, id: str, new: Order | None = None, at: datetime) -> Asked:
         """Carries out a message about an order, and its stock events with it. `new` is the order if it is not known.
@@ -109,16 +132,21 @@ class LedgerStore(Session):
         Raises OrderError where the order cannot do it, and PushdslError where there is no such order.
         """
         with self._transaction(opening.DURABLE) as connection:
-            order = self._order(connection, store, id) or new
-            if order is None:
-                raise PushdslError(f"order `{id}` of `{store}` is not known", "tell of it with its lines first")
-            stock = self._balances(connection, order.needed.keys() | _moved(order, message).keys())
-            step = advance(order, message, {key: balance.available for key, balance in stock.items()})
-            taken = self._take(connection, step.events, at, touched=())
-            if taken.refused:
-                raise taken.refused[0][1]
-            self._keep_step(connection, step, at)
-        return Asked(step.order, len(taken.rows), repeated=step.order == order)
+            return self._advance(connection, OrderTold(store, id, message, new), at)
+
+    def together(self, told: Sequence[Told | Snapshot], *, at: datetime) -> list[Answer]:
+        """Takes in, one after the other and in one transaction, what many tell; an answer for each, in order.
+
+        What cannot be true is put aside, and hinders nothing else. All is on the disk before this returns.
+        """
+        answers: list[Answer] = []
+        with self._transaction(opening.DURABLE) as connection:
+            for kind, some in groupby(told, key=type):
+                if kind is StockTold:  # most of what is told, and one question serves many
+                    answers += self._take_each(connection, [one for one in some if isinstance(one, StockTold)], at)
+                else:
+                    answers += [self._answer(connection, one, at) for one in some]
+        return answers
 
     def mark(self, triggers: Sequence[Trigger], *, at: datetime) -> None:
         """Has SKUs planned anew."""
@@ -129,7 +157,18 @@ class LedgerStore(Session):
         """Keeps a message, put aside for a person where `why` says so; False where it is here already."""
         row = {"tenant": self._tenant, "source": source, "id": id, "received_at": milliseconds(at), "body": body}
         with self._transaction(opening.DURABLE) as connection:
-            return connection.execute(self._note, row | {"why": why}).rowcount == 1
+            # SQLAlchemy counts the rows of an insert only where it is asked to
+            counting = {"preserve_rowcount": True}
+            return connection.execute(self._note, row | {"why": why}, execution_options=counting).rowcount == 1
+
+    def noted(self, source: str, ids: Iterable[str]) -> set[str]:
+        """Which of these messages are here."""
+        with self._transaction() as connection:
+            found: set[str] = set()
+            for some in _parts(sorted(set(ids))):
+                asked = self._ours() | {"p_source": source, "p_ids": some}
+                found.update(connection.execute(work_statements.NOTED_MESSAGES, asked).scalars())
+        return found
 
     def put_aside(self) -> list[tuple[str, str, datetime, str, str]]:
         """Source, id, time, text of every message that a person has to look at, and why."""
@@ -178,40 +217,94 @@ class LedgerStore(Session):
 
     # ---- below --------------------------------------------------------------------------------------
 
-    def _take(
-        self, connection: Connection, events: Sequence[StockEvent], at: datetime, touched: Iterable[str] | None = None
-    ) -> _Taking:
-        """`touched` are SKUs that are marked elsewhere; None marks those of the new events here."""
+    def _answer(self, connection: Connection, told: Told | Snapshot, at: datetime) -> Answer:
+        match told:
+            case StockTold():
+                return self._take_each(connection, [told], at)[0]
+            case OrderTold():
+                try:
+                    return self._advance(connection, told, at)
+                except PushdslError as error:  # raised before anything was written
+                    id = f"{told.store}/{told.order}/{told.message.id}"
+                    self._put_aside(connection, told.message.source, id, order_told_text(told), error, at)
+                    return error
+            case RefreshTold(skus):
+                reason = int(Reason.REFRESH_INVENTORY)
+                self._mark_all(connection, [Trigger(sku, reason) for sku in dict.fromkeys(skus)], at)
+                return Intake(skus=frozenset(skus))
+            case Snapshot():
+                return self._compare(connection, told, at)
+            case _:
+                assert_never(told)
+
+    def _take_each(self, connection: Connection, told: Sequence[StockTold], at: datetime) -> list[Answer]:
+        """One answer for each, its own events counted."""
+        taking = self._judge(connection, [event for one in told for event in one.events])
+        self._write(connection, taking, at)
+        self._mark_new(connection, taking, at)
+        self._put_refused_aside(connection, taking, at)
+        outcomes = iter(taking.outcomes)
+        return [_intake(list(islice(outcomes, len(one.events)))) for one in told]
+
+    def _compare(self, connection: Connection, snapshot: Snapshot, at: datetime) -> Compared:
+        """A snapshot is what its source sees now: one with a smaller sequence, or an earlier time, comes just after."""
+        rows = connection.execute(work_statements.ALL_BALANCES, self._ours())
+        balances = {StockKey(row.warehouse, row.sku): _balance(row) for row in rows}
+        told = [mark for balance in balances.values() for mark in balance.marks if mark.source == snapshot.source]
+        snapshot = _newest(snapshot, told)
+        done = {key for key, b in balances.items() if b.last_sequence(snapshot.source) == snapshot.sequence}
+        fresh = replace(snapshot, lines=tuple(line for line in snapshot.lines if line.key not in done))
+        then = {line.key: self._before(connection, line.key, balances, snapshot) for line in fresh.lines}
+        taking = self._judge(connection, list(differences(fresh, then)))
+        self._write(connection, taking, at)
+        self._mark_new(connection, taking, at)
+        self._put_refused_aside(connection, taking, at)
+        return Compared(taking.intake, vanished(snapshot, balances))
+
+    def _before(
+        self, connection: Connection, key: StockKey, balances: Mapping[StockKey, Balance], snapshot: Snapshot
+    ) -> Balance:
+        balance = balances.get(key, NOTHING)
+        if any(mark > snapshot.mark for mark in balance.marks):  # something happened after the snapshot was taken
+            return balance_before([_event(row) for row in self._history(connection, key)], snapshot.mark)
+        return balance
+
+    def _advance(self, connection: Connection, told: OrderTold, at: datetime) -> Asked:
+        """Raises PushdslError before it writes anything."""
+        order = self._order(connection, told.store, told.order) or told.new
+        if order is None:
+            raise PushdslError(
+                f"order `{told.order}` of `{told.store}` is not known", "tell of it with its lines first"
+            )
+        stock = self._balances(connection, order.needed.keys() | _moved(order, told.message).keys())
+        step = advance(order, told.message, {key: balance.available for key, balance in stock.items()})
+        taking = self._judge(connection, step.events)
+        if taking.intake.refused:
+            raise taking.intake.refused[0][1]
+        self._write(connection, taking, at)
+        self._keep_step(connection, step, at)
+        skus = frozenset(key.sku for key in step.touched) if step.reason is not None else frozenset()
+        return Asked(step.order, len(taking.rows), repeated=step.order == order, skus=skus)
+
+    def _take(self, connection: Connection, events: Sequence[StockEvent], at: datetime) -> Intake:
+        taking = self._judge(connection, events)
+        self._write(connection, taking, at)
+        self._mark_new(connection, taking, at)
+        return taking.intake
+
+    def _judge(self, connection: Connection, events: Sequence[StockEvent]) -> _Taking:
+        """What would become of events; nothing is written."""
         taking = _Taking(self._balances(connection, {event.key for event in events}), self._known(connection, events))
         for event in events:
-            self._take_one(connection, event, taking)
-        if taking.rows:
-            numbers = self._numbers(connection, len(taking.rows), LAST_EVENT)
-            rows = zip(numbers, taking.rows, strict=True)
-            self._many(connection, work_statements.ADD_EVENT, (self._event_row(n, *row, at) for n, row in rows))
-            changed = {event.key: balance for event, balance in taking.rows}
-            self._many(
-                connection,
-                self._keep_balance,
-                (
-                    {"p_tenant": self._tenant, "p_warehouse": key.warehouse, "p_sku": key.sku} | _columns(balance)
-                    for key, balance in changed.items()
-                ),
-            )
-            if touched is None:
-                newest = {event.sku: int(event.reason) for event, _ in taking.rows}
-                counts = Counter(event.sku for event, _ in taking.rows)
-                self._mark_all(connection, [Trigger(s, r, count=counts[s]) for s, r in newest.items()], at)
+            taking.outcomes.append((event, self._judge_one(connection, event, taking)))
         return taking
 
-    def _take_one(self, connection: Connection, event: StockEvent, taking: _Taking) -> None:
+    def _judge_one(self, connection: Connection, event: StockEvent, taking: _Taking) -> bool | LedgerError:
         try:
             if is_repeat(event, taking.known.get(event.id)):
-                taking.repeated += 1
-                return
+                return False
         except LedgerError as error:
-            taking.refused.append((event, error))
-            return
+            return error
         before = taking.balances.get(event.key, NOTHING)
         balance = after(before, event)
         if balance is None:  # late: where it belongs, all that is known of this stock decides
@@ -221,6 +314,43 @@ class LedgerStore(Session):
         taking.balances[event.key] = balance
         taking.known[event.id] = event
         taking.rows.append((event, balance))
+        return True
+
+    def _write(self, connection: Connection, taking: _Taking, at: datetime) -> None:
+        if not taking.rows:
+            return
+        numbers = self._numbers(connection, len(taking.rows), LAST_EVENT)
+        rows = zip(numbers, taking.rows, strict=True)
+        self._many(connection, work_statements.ADD_EVENT, (self._event_row(n, *row, at) for n, row in rows))
+        changed = {event.key: balance for event, balance in taking.rows}
+        self._many(
+            connection,
+            self._keep_balance,
+            (
+                {"p_tenant": self._tenant, "p_warehouse": key.warehouse, "p_sku": key.sku} | _columns(balance)
+                for key, balance in changed.items()
+            ),
+        )
+
+    def _mark_new(self, connection: Connection, taking: _Taking, at: datetime) -> None:
+        newest = {event.sku: int(event.reason) for event, _ in taking.rows}
+        counts = Counter(event.sku for event, _ in taking.rows)
+        self._mark_all(connection, [Trigger(s, r, count=counts[s]) for s, r in newest.items()], at)
+
+    def _put_refused_aside(self, connection: Connection, taking: _Taking, at: datetime) -> None:
+        for event, error in taking.intake.refused:
+            self._put_aside(connection, event.source, event.id, event_text(event), error, at)
+
+    def _put_aside(
+        self, connection: Connection, source: str, id: str, body: str, error: PushdslError, at: datetime
+    ) -> None:
+        """Once for each text: the same id with something else again is another message to look at."""
+        digest = hashlib.sha256(body.encode()).hexdigest()[:8]
+        row = {
+            "tenant": self._tenant, "source": source, "id": f"{id}#{digest}", "received_at": milliseconds(at),
+            "body": body, "why": error.message,
+        }  # fmt: skip
+        connection.execute(self._note, row)
 
     def _known(self, connection: Connection, events: Sequence[StockEvent]) -> dict[str, StockEvent]:
         ids = sorted({event.id for event in events})
@@ -284,6 +414,21 @@ class LedgerStore(Session):
             "p_sku": event.sku, "p_kind": event.kind.value, "p_quantity": event.quantity,
             "p_phantom": int(event.phantom), **_columns(balance),
         }  # fmt: skip
+
+
+def _newest(snapshot: Snapshot, told: Sequence[Mark]) -> Snapshot:
+    """The snapshot with its place after all that its source told before; the same one again keeps its place."""
+    if not told:
+        return snapshot
+    last = max(mark.sequence for mark in told)
+    sequence = snapshot.sequence if snapshot.sequence >= last else last + 1
+    return replace(snapshot, sequence=sequence, at=max(snapshot.at, *(mark.at for mark in told)))
+
+
+def _intake(outcomes: Sequence[tuple[StockEvent, bool | LedgerError]]) -> Intake:
+    refused = tuple((event, outcome) for event, outcome in outcomes if isinstance(outcome, LedgerError))
+    new = [event for event, outcome in outcomes if outcome is True]
+    return Intake(len(new), len(outcomes) - len(new) - len(refused), refused, frozenset(event.sku for event in new))
 
 
 def _moved(order: Order, message: Message) -> Mapping[StockKey, int]:

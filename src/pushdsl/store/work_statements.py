@@ -84,6 +84,11 @@ ALL_BALANCES: Select[Any] = select(balance).where(_ours(balance))
 READ_SALE: Select[Any] = select(sale.c.body).where(
     _ours(sale), sale.c.store == _p(sale, "store"), sale.c.id == _p(sale, "id")
 )
+NOTED_MESSAGES: Select[Any] = select(message.c.id).where(
+    _ours(message),
+    message.c.source == _p(message, "source"),
+    message.c.id.in_(bindparam("p_ids", expanding=True)),
+)
 PUT_ASIDE: Select[Any] = (
     select(message).where(_ours(message), message.c.why != _EMPTY).order_by(message.c.received_at, message.c.id)
 )
