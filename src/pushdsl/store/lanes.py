@@ -178,27 +178,32 @@ class WorkSummary:
 
 
 def open_work(
-    url: str, clock: Callable[[], datetime], *, tenant: str = "", repair: bool = True, waker: Waker = NoWaker()  # noqa: B008
+    url: str, clock: Callable[[], datetime], *, tenant: str = "", repair: bool = True, waker: Waker = NoWaker(),  # noqa: B008
+    database_time: bool = True,
 ) -> WorkStore:  # fmt: skip
     """The work of the record at `url`, which is made if it is absent. Raises PushdslError as `open_store`."""
     database = opening.database_at(url)
-    return WorkStore(database, opening.connect(database, create=True), tenant, clock, repair=repair, waker=waker)
+    engine = opening.connect(database, create=True)
+    return WorkStore(database, engine, tenant, clock, repair=repair, waker=waker, database_time=database_time)
 
 
 class WorkStore(RecordStore):
     """The work of an open record; every method is one transaction, and raises PushdslError.
 
-    Times are those of the database's clock on PostgreSQL, where many work on one record; else those of `clock`.
+    Times are those of the database's clock on PostgreSQL, where many work on one record, unless `database_time` is
+    false; else those of `clock`.
     """
 
     def __init__(
         self, database: opening.Database, engine: Engine, tenant: str, clock: Callable[[], datetime], *,
         repair: bool = True, waker: Waker = NoWaker(),  # noqa: B008  # has no state
+        database_time: bool = True,
     ) -> None:  # fmt: skip
         super().__init__(database, engine, tenant)
         dialect: Any = engine.dialect.name
         self._clock, self._repair, self._waker = clock, repair, waker
-        self._asks_time = dialect == "postgresql"
+        self._database_time = database_time
+        self._asks_time = database_time and dialect == "postgresql"
         self._ledger = LedgerStore(database, engine, tenant)
         self._mark = work_statements.mark(dialect)
         self._want = work_statements.want(dialect)
@@ -208,7 +213,10 @@ class WorkStore(RecordStore):
 
     def of_tenant(self, tenant: str) -> WorkStore:
         """Another tenant's part of the same open record."""
-        return WorkStore(self._database, self._engine, tenant, self._clock, repair=self._repair, waker=self._waker)
+        return WorkStore(
+            self._database, self._engine, tenant, self._clock, repair=self._repair, waker=self._waker,
+            database_time=self._database_time,
+        )  # fmt: skip
 
     @contextmanager
     def _transaction(self, options: Mapping[str, bool] = opening.READ) -> Iterator[Connection]:
@@ -270,22 +278,27 @@ class WorkStore(RecordStore):
             for want in wants:
                 changes.add(want, known.get((want.cell.store, want.cell.store_sku, want.cell.location)))
             self._carry_out(connection, changes)
-            cleared = [self._dirty_row(one) for one in planned]
-            self._many(connection, work_statements.CLEAR_DIRTY, [_without(row, "p_count") for row in cleared])
+            cleared = [self._dirty_row(one, now) for one in planned]
+            self._many(
+                connection, work_statements.CLEAR_DIRTY, [_without(row, "p_count", "p_first_at") for row in cleared]
+            )
             self._many(connection, work_statements.LESSEN_DIRTY, cleared)
             self._mark_all(connection, changes.marks, now)
             self._wake_at(connection, changes.due)
         return True
 
     def recheck(self, limit: int = 1000) -> int:
-        """Has held cells planned again whose time has come; returns how many."""
+        """Has held cells planned again whose time has come; returns how many.
+
+        Also cells that triggers were for while an apply sent them, once that has ended.
+        """
         with self._transaction(opening.WRITE) as connection:
             now = self._now(connection)
             rows = connection.execute(work_statements.HELD, self._ours() | {"p_now": now, "p_step": limit}).fetchall()
-            keys = [{"p_tenant": self._tenant} | {f"p_{k}": v for k, v in row._mapping.items()} for row in rows]
-            self._many(connection, work_statements.FORGET_HELD, keys)
-            listings = {(row.store, row.store_sku): None for row in rows}
-            self._mark_listings(connection, listings, Reason.SCHEDULE, now)
+            self._many(connection, work_statements.FORGET_HELD, (self._key(_key(row)) for row in rows))
+            skus = {(row.store, row.store_sku): row.sku for row in rows}
+            self._mark_all(connection, [Trigger(sku, Reason.SCHEDULE, *where) for where, sku in skus.items()], now)
+            self._plan_again(connection, connection.execute(work_statements.LEFT, self._ours()).fetchall(), now)
         return len(rows)
 
     # ---- lanes --------------------------------------------------------------------------------------
@@ -324,9 +337,11 @@ class WorkStore(RecordStore):
         return replace(lease, until=until)
 
     def leave(self, lease: Lease, *, wake_at: int | None = None) -> None:
-        """Gives a lane back."""
+        """Gives a lane back; it wakes at that time, in milliseconds, or before that when something is due."""
         with self._transaction(opening.WRITE) as connection:
-            self._leave(connection, lease, wake_at)
+            due_at = connection.execute(work_statements.NEXT_DUE, self._of_store(lease.store)).scalar()
+            times = [at for at in (wake_at, due_at) if at is not None]
+            self._leave(connection, lease, min(times, default=None))
 
     def intend(
         self, lease: Lease, *, limit: int, send_seconds: float, answer_seconds: float, lease_seconds: float, rate: Rate,
@@ -371,15 +386,17 @@ class WorkStore(RecordStore):
     def finish_round(self, done: Round, ended: Sequence[Ended], *, pause: tuple[float, str] | None = None) -> bool:
         """Keeps how a round ended; False where the lease was lost meanwhile, and its cells are pushed again.
 
+        A second time changes nothing: a worker that lost the connection cannot tell whether the first was kept.
         `pause`: for so many seconds nothing more is sent to the store, and why.
         """
         assert len(ended) == len(done.pushes), "every push ends"
         with self._transaction(opening.WRITE) as connection:
             now = self._now(connection)
             if not self._holds(connection, done.lease, now, late=True):
-                self._repair_late(connection, [one.push for one in ended], now)
+                self._repair_late(connection, [one.push for one in ended if one.live != "keep"], now)
                 return False
-            connection.execute(work_statements.END_BATCH, self._ours() | {"p_id": done.batch})
+            if not connection.execute(work_statements.END_BATCH, self._ours() | {"p_id": done.batch}).rowcount:
+                return True
             self._end(connection, ended, now)
             if pause is not None:
                 seconds, why = pause
@@ -396,6 +413,7 @@ class WorkStore(RecordStore):
                 if row.paused_until is not None and store in (None, row.store):
                     free = {"p_paused_until": None, "p_paused_for": "", "p_wake_at": now}
                     connection.execute(work_statements.PAUSE_LANE, self._of_store(row.store) | free)
+                    self._wake(connection, {row.store: now})
 
     def free_all(self) -> None:
         """Ends every lease, as the only process of a record may do when it starts: whoever had one is dead."""
@@ -477,7 +495,7 @@ class WorkStore(RecordStore):
             self._many(connection, work_statements.WAIT, (self._waiting_record(n, w, changes.now) for n, w in rows))
             wanted = (
                 self._wanted(w.cell)
-                | {"p_waiting": n, "p_due_at": w.first_at + changes.window, "p_since": w.first_at}
+                | {"p_sku": w.cell.sku, "p_waiting": n, "p_due_at": changes.due_at(w), "p_since": w.first_at}
                 | {"p_forced": int(w.forced)}
                 for n, w in rows
             )
@@ -487,7 +505,12 @@ class WorkStore(RecordStore):
         self._many(
             connection,
             work_statements.WANT_OTHERWISE,
-            (self._wanted(w.cell) | {"p_forced": max(int(w.forced), row.forced)} for row, w in more),
+            (
+                self._wanted(w.cell)
+                | {"p_sku": w.cell.sku, "p_forced": max(int(w.forced), row.forced)}
+                | {"p_due_at": changes.due_at(w) if w.forced else row.due_at}
+                for row, w in more
+            ),
         )
         self._many(
             connection, work_statements.SKIP_WAITING,
@@ -500,12 +523,15 @@ class WorkStore(RecordStore):
         )  # fmt: skip
         skipped = (self._skipped_record(next(numbers), w, detail, changes.now) for w, detail in changes.skipped)
         self._many(connection, self._skip, skipped)
-        held = [w for w, _ in changes.skipped if w.recheck_at is not None]
-        self._many(connection, self._hold, (self._key(w.cell) | {"p_recheck_at": _or_none(w.recheck_at)} for w in held))
+        held = ((w.cell, w.recheck_at) for w, _ in changes.skipped if w.recheck_at is not None)
+        self._many(
+            connection, self._hold,
+            (self._key(cell) | {"p_sku": cell.sku, "p_recheck_at": milliseconds(at)} for cell, at in held),
+        )  # fmt: skip
+        self._many(connection, work_statements.FORGET_HELD, (self._key(key) for key in changes.released))
         self._many(
             connection, work_statements.PLAN_AGAIN,
-            (self._key(w.cell) | {"p_again": w.count, "p_again_reason": w.reason, "p_forced": int(w.forced)}
-             for w in changes.again),
+            (self._key(w.cell) | _again(w.cell.sku, w.count, w.reason, forced=w.forced) for w in changes.again),
         )  # fmt: skip
 
     def _waiting_record(self, number: int, want: Want, now: int) -> dict[str, object]:
@@ -536,10 +562,10 @@ class WorkStore(RecordStore):
             "p_before": cell.live, "p_detail": detail, "p_count": want.count,
         }  # fmt: skip
 
-    def _dirty_row(self, one: Dirty) -> dict[str, object]:
+    def _dirty_row(self, one: Dirty, now: int) -> dict[str, object]:
         return {
             "p_tenant": self._tenant, "p_sku": one.sku, "p_store": one.store, "p_store_sku": one.store_sku,
-            "p_generation": one.generation, "p_count": one.count,
+            "p_generation": one.generation, "p_count": one.count, "p_first_at": now,
         }  # fmt: skip
 
     def _mark_all(self, connection: Connection, triggers: Sequence[Trigger], now: int) -> None:
@@ -622,7 +648,19 @@ class WorkStore(RecordStore):
             self._wake_at(connection, {store: min(_due_again(one, now) for one in more)})
 
     def _put_back(self, connection: Connection, more: Sequence[Ended], now: int) -> None:
-        """What is to be tried again waits again, as the same push."""
+        """What is to be tried again waits again, as the same push; where a newer one waits already, it ends."""
+        places = {(one.push.key.store, one.push.key.store_sku) for one in more}
+        newer = {_key(row) for row in self._cells(connection, places) if row.waiting is not None}
+        self._many(
+            connection, work_statements.SKIP_WAITING,
+            (
+                {"p_tenant": self._tenant, "p_id": one.push.record_id, "p_reason": one.push.reason, "p_count": 0,
+                 "p_quantity": one.push.quantity, "p_preorder": int(one.push.mode == "preorder"),
+                 "p_days": one.push.days, "p_detail": SUPERSEDED, "p_finished_at": now}
+                for one in more if one.push.key in newer
+            ),
+        )  # fmt: skip
+        more = [one for one in more if one.push.key not in newer]
         self._many(
             connection, work_statements.WAIT_AGAIN,
             (
@@ -648,38 +686,16 @@ class WorkStore(RecordStore):
             row for row in self._cells(connection, {(key.store, key.store_sku) for key in keys})
             if row.again and _key(row) in wanted
         ]  # fmt: skip
-        if not rows:
-            return
-        skus = self._skus_of(connection, rows)
-        self._mark_all(
-            connection,
-            [
-                Trigger(skus[_place(row)], row.again_reason, row.store, row.store_sku, row.again, bool(row.forced))
-                for row in rows
-            ],
-            now,
-        )
-        self._many(connection, work_statements.NOT_AGAIN, (self._key(_key(row)) for row in rows))
+        self._plan_again(connection, rows, now)
 
-    def _skus_of(self, connection: Connection, rows: Iterable[Any]) -> dict[tuple[str, str, str], str]:
-        """The merchant SKU of each cell, as its newest record has it."""
-        found = {}
-        for row in rows:
-            filters = {"store": row.store, "store_sku": row.store_sku, "location": row.location}
-            newest = connection.execute(statements.records(filters, None, 1), self._ours()).first()
-            found[_place(row)] = newest.sku if newest is not None else ""
-        return found
-
-    def _mark_listings(
-        self, connection: Connection, listings: Iterable[tuple[str, str]], reason: Reason, now: int
-    ) -> None:
-        triggers = []
-        for store, store_sku in listings:
-            newest = connection.execute(
-                statements.records({"store": store, "store_sku": store_sku}, None, 1), self._ours()
-            ).first()
-            triggers.append(Trigger(newest.sku if newest is not None else "", reason, store, store_sku))
+    def _plan_again(self, connection: Connection, rows: Sequence[Any], now: int) -> None:
+        triggers = [
+            Trigger(row.sku, row.again_reason, row.store, row.store_sku, row.again, bool(row.again_forced))
+            for row in rows
+        ]
         self._mark_all(connection, triggers, now)
+        self._many(connection, work_statements.DOUBT, (self._key(_key(row)) for row in rows if row.overtaken))
+        self._many(connection, work_statements.NOT_AGAIN, (self._key(_key(row)) for row in rows))
 
     def _lose_batch(self, connection: Connection, batch: int, now: int) -> None:
         """Nobody will tell how this batch ended: its cells are unknown, and what is wanted of them now is pushed."""
@@ -687,7 +703,7 @@ class WorkStore(RecordStore):
         pushes = [
             Push(
                 row.id, CellKey(row.store, row.store_sku, row.location), row.sku, row.rule, row.reason, row.quantity,
-                _mode(row.preorder), row.days, row.before, differs=False, unknown=True, fails=0,
+                _mode(row.preorder), row.days, row.before, differs=False, unknown=True, fails=row.fails,
             )
             for row in rows
         ]  # fmt: skip
@@ -696,14 +712,20 @@ class WorkStore(RecordStore):
         self._end(connection, [Ended(push, "unsent", "unknown", "", "unknown", lost) for push in pushes], now)
 
     def _repair_late(self, connection: Connection, pushes: Sequence[Push], now: int) -> None:
-        """The lease was lost while these were sent: they may stand on top of something newer, so all is sent again."""
-        if not self._repair:
+        """The lease was lost while these were sent: they may stand on top of something newer, so all is sent again.
+
+        Until then nobody knows what is shown; of a cell whose newer push is under way, when that has ended.
+        """
+        if not self._repair or not pushes:
             return
         rows = {_key(row): row for row in self._cells(connection, {(p.key.store, p.key.store_sku) for p in pushes})}
         under_way = [p for p in pushes if rows[p.key].generation > rows[p.key].settled]
-        again = {"p_again": 1, "p_again_reason": int(Reason.RECONCILE), "p_forced": 1}
-        self._many(connection, work_statements.PLAN_AGAIN, (self._key(p.key) | again for p in under_way))
-        others = [p for p in pushes if p not in under_way]
+        self._many(
+            connection, work_statements.PLAN_AGAIN,
+            (self._key(p.key) | _again(p.sku, 1, Reason.RECONCILE, forced=True, overtaken=True) for p in under_way),
+        )  # fmt: skip
+        others = [p for p in pushes if rows[p.key].generation == rows[p.key].settled]
+        self._many(connection, work_statements.DOUBT, (self._key(p.key) for p in others))
         self._mark_all(
             connection,
             [Trigger(p.sku, Reason.RECONCILE, p.key.store, p.key.store_sku, forced=True) for p in others],
@@ -777,7 +799,12 @@ class _Changes:
     skipped: list[tuple[Want, str]] = field(default_factory=list)
     again: list[Want] = field(default_factory=list)
     marks: list[Trigger] = field(default_factory=list)
+    released: list[CellKey] = field(default_factory=list)
     due: dict[str, int] = field(default_factory=dict)
+
+    def due_at(self, want: Want) -> int:
+        """No later than a window from now, if the clocks of those who trigger go fast."""
+        return min(want.first_at, self.now) + self.window
 
     def add(self, want: Want, row: Any) -> None:  # Any: the cell's row, or None where it has none yet
         cell = want.cell
@@ -786,17 +813,31 @@ class _Changes:
         elif (row.generation, row.settled) != want.version if row is not None else want.version != (0, 0):
             # a push of it ended since the plan looked
             self.marks.append(Trigger(cell.sku, want.reason, cell.store, cell.store_sku, want.count, want.forced))
-        elif cell.quantity is not None and (want.forced or cell.action == "push"):
+        elif cell.quantity is not None and (want.forced or cell.action == "push" or _waits_forced(row)):
             if row is not None and row.waiting is not None:
                 self.more.append((row, want))
             else:
                 self.new.append(want)
-                due_at = want.first_at + self.window
-                self.due[cell.store] = min(due_at, self.due.get(cell.store, due_at))
+            if row is None or row.waiting is None or want.forced:
+                self.due[cell.store] = min(self.due_at(want), self.due.get(cell.store, self.due_at(want)))
         elif row is not None and row.waiting is not None:
             self.obsolete.append((row, want, _why_not(cell)))
         else:
             self.skipped.append((want, _why_not(cell)))
+            if row is not None and row.recheck_at is not None and want.recheck_at is None:
+                self.released.append(cell.key)
+
+
+def _waits_forced(row: Any) -> bool:
+    """Whether a push waits that somebody asked for even if it is shown: what comes later does not take it back."""
+    return row is not None and row.waiting is not None and bool(row.forced)
+
+
+def _again(sku: str, count: int, reason: int, *, forced: bool, overtaken: bool = False) -> dict[str, object]:
+    return {
+        "p_sku": sku, "p_again": count, "p_again_reason": int(reason), "p_again_forced": int(forced),
+        "p_overtaken": int(overtaken),
+    }  # fmt: skip
 
 
 def _why_not(cell: PlannedCell) -> str:
@@ -867,8 +908,8 @@ def _due_again(one: Ended, now: int) -> int:
     return now + (1000 * 2**one.push.fails if one.end == "again" else 0)
 
 
-def _without(row: dict[str, object], name: str) -> dict[str, object]:
-    return {key: value for key, value in row.items() if key != name}
+def _without(row: dict[str, object], *names: str) -> dict[str, object]:
+    return {key: value for key, value in row.items() if key not in names}
 
 
 def _or_none(at: datetime | None) -> int | None:

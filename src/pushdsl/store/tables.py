@@ -39,8 +39,9 @@ meta = Table(
 # `confirmed_at` is cleared when a read shows another quantity than `confirmed_quantity`; `succeeded_at` never is.
 # `generation` counts what was sent, `settled` is the newest one that ended: below it, a push is under way.
 # `waiting` is the Pending record of a push that has not begun, due at `due_at`, `since` its first trigger; `fails`
-# counts its tries. `again` triggers, the last for `again_reason`, came while a push was under way: when it ends, all is
-# planned anew. `recheck_at`: a slow lane holds the cell until then.
+# counts its tries, `forced` sends it even if it is shown already. `again` triggers, the last for `again_reason`, came
+# while a push was under way: when it ends, all is planned anew, for `sku`. `overtaken`: and then nobody knows what is
+# shown, because a late push may have arrived after it. `recheck_at`: a slow lane holds the cell until then.
 cell = Table(
     "cell",
     metadata,
@@ -68,7 +69,10 @@ cell = Table(
     Column("forced", NUMBER, nullable=False, server_default="0"),
     Column("again", NUMBER, nullable=False, server_default="0"),
     Column("again_reason", NUMBER),
+    Column("again_forced", NUMBER, nullable=False, server_default="0"),
+    Column("overtaken", NUMBER, nullable=False, server_default="0"),
     Column("recheck_at", BigInteger),
+    Column("sku", TEXT, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
 
@@ -196,7 +200,8 @@ message = Table(
 )
 
 # SKUs to be planned anew, for all their listings (`store` and `store_sku` empty) or for one; `generation` is never
-# given twice, so that what came while a plan was made is not cleared with it.
+# given twice, so that what came while a plan was made is not cleared with it; `forced` is that of the newest trigger
+# that is sent even if it is shown already, or 0.
 dirty = Table(
     "dirty",
     metadata,
@@ -262,6 +267,8 @@ _is_due = cell.c.due_at.is_not(None)
 Index("cell_due", cell.c.tenant, cell.c.store, cell.c.due_at, sqlite_where=_is_due, postgresql_where=_is_due)
 _is_held = cell.c.recheck_at.is_not(None)
 Index("cell_held", cell.c.tenant, cell.c.recheck_at, sqlite_where=_is_held, postgresql_where=_is_held)
+_is_left = cell.c.again > literal_column("0")
+Index("cell_again", cell.c.tenant, sqlite_where=_is_left, postgresql_where=_is_left)
 _in_batch = record.c.batch.is_not(None)
 Index("record_of_batch", record.c.tenant, record.c.batch, sqlite_where=_in_batch, postgresql_where=_in_batch)
 

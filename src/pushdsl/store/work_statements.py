@@ -111,7 +111,8 @@ def note_message(dialect: Dialect) -> Any:
 
 def mark(dialect: Dialect) -> Executable:
     """A SKU to be planned anew; again, its triggers are counted together and the newest says why."""
-    new = UPSERTS[dialect](dirty).values(_all(dirty))
+    forced = case((_p(dirty, "forced") > literal_column("0"), _p(dirty, "generation")), else_=literal_column("0"))
+    new = UPSERTS[dialect](dirty).values(_all(dirty) | {"forced": forced})
     upsert: Executable = new.on_conflict_do_update(
         index_elements=list(dirty.primary_key.columns),
         set_={
@@ -139,8 +140,13 @@ CLEAR_DIRTY: Delete = delete(dirty).where(_this_dirty, dirty.c.generation == _p(
 LESSEN_DIRTY: Update = (
     update(dirty)
     .where(_this_dirty, dirty.c.generation != _p(dirty, "generation"))
-    .values(count=dirty.c.count - _p(dirty, "count"))
+    .values(
+        count=dirty.c.count - _p(dirty, "count"),
+        first_at=_p(dirty, "first_at"),
+        forced=case((dirty.c.forced > _p(dirty, "generation"), dirty.c.forced), else_=literal_column("0")),
+    )
 )
+"""What came while a plan was made is left, with a window of its own."""
 
 _KEY = ("store", "store_sku", "location")
 _this_cell = and_(_ours(cell), *(cell.c[name] == _p(cell, name) for name in _KEY))
@@ -151,7 +157,7 @@ CELLS_OF: Select[Any] = select(cell).where(
 """The cells of some listings of one store."""
 
 HELD: Select[Any] = (
-    select(*(cell.c[name] for name in _KEY))
+    select(*(cell.c[name] for name in (*_KEY, "sku")))
     .where(_ours(cell), cell.c.recheck_at <= bindparam("p_now", type_=BigInteger))
     .order_by(cell.c.recheck_at)
     .limit(_step())
@@ -165,7 +171,7 @@ FORGET_HELD: Update = update(cell).where(_this_cell).values(recheck_at=null())
 
 def want(dialect: Dialect) -> Executable:
     """A quantity to be pushed, and the Pending record that waits for it; nothing is sent yet."""
-    names = ("desired_quantity", "desired_preorder", "desired_days", "waiting", "due_at", "since", "forced")
+    names = ("sku", "desired_quantity", "desired_preorder", "desired_days", "waiting", "due_at", "since", "forced")
     values = {name: _p(cell, name) for name in ("tenant", *_KEY, *names)}
     new = UPSERTS[dialect](cell).values(values)
     upsert: Executable = new.on_conflict_do_update(
@@ -179,26 +185,34 @@ WANT_OTHERWISE: Update = (
     update(cell)
     .where(_this_cell)
     .values(
-        {name: _p(cell, name) for name in ("desired_quantity", "desired_preorder", "desired_days", "forced")}
+        {name: _p(cell, name) for name in ("sku", "desired_quantity", "desired_preorder", "desired_days", "forced")}
+        | {"due_at": case((_p(cell, "due_at") < cell.c.due_at, _p(cell, "due_at")), else_=cell.c.due_at)}
         | {"recheck_at": null()}
     )
 )
-"""Another quantity for a push that waits already."""
+"""Another quantity for a push that waits already; it may become due earlier."""
 
 WANT_NOTHING: Update = (
     update(cell)
     .where(_this_cell)
-    .values(waiting=null(), due_at=null(), since=null(), recheck_at=_p(cell, "recheck_at"))
+    .values({name: null() for name in ("waiting", "due_at", "since")} | {"recheck_at": _p(cell, "recheck_at")})
+    .values({name: literal_column("0") for name in ("fails", "forced")})
 )
 
 
 def hold(dialect: Dialect) -> Executable:
     """Notes when a held cell is to be planned again."""
-    new = UPSERTS[dialect](cell).values({name: _p(cell, name) for name in ("tenant", *_KEY, "recheck_at")})
+    new = UPSERTS[dialect](cell).values({name: _p(cell, name) for name in ("tenant", *_KEY, "sku", "recheck_at")})
     upsert: Executable = new.on_conflict_do_update(
-        index_elements=list(cell.primary_key.columns), set_={"recheck_at": new.excluded.recheck_at}
+        index_elements=list(cell.primary_key.columns),
+        set_={name: new.excluded[name] for name in ("sku", "recheck_at")},
     )
     return upsert
+
+
+def _greater(column: str) -> ColumnElement[int]:
+    """The cell's own or the row's: yes stays yes."""
+    return case((_p(cell, column) > cell.c[column], _p(cell, column)), else_=cell.c[column])
 
 
 PLAN_AGAIN: Update = (
@@ -207,15 +221,23 @@ PLAN_AGAIN: Update = (
     .values(
         again=cell.c.again + _p(cell, "again"),
         again_reason=_p(cell, "again_reason"),
-        forced=case((_p(cell, "forced") > cell.c.forced, _p(cell, "forced")), else_=cell.c.forced),
+        sku=_p(cell, "sku"),
+        again_forced=_greater("again_forced"),
+        overtaken=_greater("overtaken"),
     )
 )
 """Triggers that came while a push was under way."""
 NOT_AGAIN: Update = (
     update(cell)
     .where(_this_cell)
-    .values({name: literal_column("0") for name in ("again", "forced")} | {"again_reason": null()})
+    .values({name: literal_column("0") for name in ("again", "again_forced", "overtaken")} | {"again_reason": null()})
 )
+LEFT: Select[Any] = select(cell).where(
+    _ours(cell), cell.c.again > literal_column("0"), cell.c.generation <= cell.c.settled
+)
+"""Cells with such triggers whose push has ended, and was not one of a round."""
+DOUBT: Update = update(cell).where(_this_cell).values(known=literal_column("1"), quantity=null())
+"""A late push may have arrived last: nobody knows what is shown."""
 
 _this_record = and_(_ours(record), record.c.id == _p(record, "id"))
 _WAITING = ("tenant", "id", *_KEY, "sku", "rule", "reason", "quantity", "preorder", "days", "created_at", "count")
@@ -266,12 +288,8 @@ TRY_AGAIN: Update = (
 )
 ENDED: Update = (
     update(cell)
-    .where(_this_cell)
-    .values(
-        fails=literal_column("0"),
-        forced=case((cell.c.again > literal_column("0"), cell.c.forced), else_=literal_column("0")),
-        since=null(),
-    )
+    .where(_this_cell, cell.c.waiting.is_(None))
+    .values({name: literal_column("0") for name in ("fails", "forced")} | {"since": null()})
 )
 
 _falls = case(
@@ -281,7 +299,7 @@ _falls = case(
 )
 DUE: Select[Any] = (
     select(
-        *(column for column in cell.c if column.name != "tenant"),
+        *(column for column in cell.c if column.name not in ("tenant", "sku")),
         record.c.sku.label("sku"),
         record.c.rule.label("rule"),
         record.c.reason.label("reason"),
@@ -352,8 +370,14 @@ NEXT_WAKE: Select[Any] = select(
 ADD_BATCH: Insert = insert(batch).values(_all(batch))
 BATCHES: Select[Any] = select(batch).where(_ours(batch), batch.c.store == _p(batch, "store"))
 END_BATCH: Delete = delete(batch).where(_ours(batch), batch.c.id == _p(batch, "id"))
-RECORDS_OF_BATCH: Select[Any] = select(record).where(
-    _ours(record), record.c.batch == _p(record, "batch"), record.c.status == literal_column(f"'{Status.PENDING.value}'")
+RECORDS_OF_BATCH: Select[Any] = (
+    select(record, cell.c.fails)
+    .select_from(record.join(cell, and_(*(record.c[name] == cell.c[name] for name in ("tenant", *_KEY)))))
+    .where(
+        _ours(record),
+        record.c.batch == _p(record, "batch"),
+        record.c.status == literal_column(f"'{Status.PENDING.value}'"),
+    )
 )
 APP: Select[Any] = select(app.c.free_at).where(_ours(app), app.c.name == _p(app, "name"))
 

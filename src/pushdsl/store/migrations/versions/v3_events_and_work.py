@@ -18,12 +18,16 @@ def upgrade() -> None:
     for name in ("fails", "forced", "again"):
         op.add_column("cell", sa.Column(name, NUMBER, nullable=False, server_default="0"))
     op.add_column("cell", sa.Column("again_reason", NUMBER))
+    for name in ("again_forced", "overtaken"):
+        op.add_column("cell", sa.Column(name, NUMBER, nullable=False, server_default="0"))
     op.add_column("cell", sa.Column("recheck_at", sa.BigInteger))
+    op.add_column("cell", sa.Column("sku", TEXT, nullable=False, server_default=""))
     op.add_column("record", sa.Column("batch", sa.BigInteger))
     _ledger()
     _work()
     _index_where("cell_due", "cell", ["tenant", "store", "due_at"], "due_at IS NOT NULL")
     _index_where("cell_held", "cell", ["tenant", "recheck_at"], "recheck_at IS NOT NULL")
+    _index_where("cell_again", "cell", ["tenant"], "again > 0")
     _index_where("record_of_batch", "record", ["tenant", "batch"], "batch IS NOT NULL")
 
 
