@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from pushdsl import cycle
 from pushdsl.applying import live_of, refuse_mass_zeroing
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pushdsl.cycle import Project
 
 T = TypeVar("T")
+P = ParamSpec("P")
 log = logging.getLogger("pushdsl.run")
 
 DATABASE_THREADS = 8
@@ -70,8 +72,8 @@ class Threads:
 
     executor: ThreadPoolExecutor
 
-    async def __call__(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.executor, work)
+    async def __call__(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, partial(work, *args, **named))
 
 
 @dataclass(slots=True)
@@ -117,11 +119,11 @@ class Daemon:
 
     async def add(self, spec: Spec, *, allow_zeroing: bool = False) -> Tenant:
         """Takes a seller on: rules and facts are read and checked, what they change is planned. Raises PushdslError."""
-        tenant = await self._threads(lambda: self._load(spec))
+        tenant = await self._threads(self._load, spec)
         if not spec.project.settings.push_enabled:
             tenant.held_up = "pushing is switched off"
         else:
-            await self._threads(lambda: self._begin(spec, tenant, allow_zeroing))
+            await self._threads(self._begin, spec, tenant, allow_zeroing)
         self.tenants[spec.name] = tenant
         return tenant
 
@@ -193,7 +195,9 @@ class Daemon:
             for name, tenant in self.tenants.items():
                 if tenant.held_up:
                     continue
+                await self._threads(tenant.windows_moved, self.pace.now())
                 await self._threads(tenant.store.recheck)
+                await tenant.look_all()
                 lanes, seconds = await self._threads(tenant.store.awake)
                 worked = worked or bool(lanes)
                 await asyncio.gather(*(handler(name, lane) for lane in lanes))
@@ -254,7 +258,7 @@ class Daemon:
     async def _sweep(self, tenant: Tenant) -> None:
         if tenant.held_up:
             return
+        await self._threads(tenant.windows_moved, self.pace.now())
         await self._threads(tenant.store.recheck)
         lanes, _ = await self._threads(tenant.store.awake)
-        now = round(self.pace.now().timestamp() * 1000)
-        self._wake.committed(tenant.name, dict.fromkeys(lanes, now))
+        self._wake.found(tenant.name, lanes)

@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
+import numpy as np
+
 from pushdsl.calling import Reach
-from pushdsl.model import CellKey, Live, PlannedCell
+from pushdsl.model import CellKey, Live, PlannedCell, Reason
 from pushdsl.pacing import Gates, Pace, gate_key
 from pushdsl.plugins.platform import (
     Confirmed,
@@ -65,6 +67,8 @@ ROUNDS = 20
 REAUTHORIZE_SECONDS = 300.0
 TROUBLE_SECONDS_MAX = 60.0
 READ_LISTINGS = 50
+LIVE_UNKNOWN = "live quantity unknown"
+"""How the plan begins to say that a listing must be read before it can be pushed."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -96,16 +100,20 @@ class Tenant:
     observer: Observer
     http: aiohttp.BaseConnector | None = None
     held_up: str = ""
+    looks: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Listings to be read, by store and store SKU, each with the reason for what may come of it."""
     at_step: Callable[[str], None] = lambda step: None
     """Called at each named step of the work; a test may end the process there."""
     ids: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """Item and variant id of each listing, by store and store SKU."""
+    _looked_at: datetime = _EPOCH
     _troubles: dict[str, int] = field(default_factory=dict)
     _rules: Mapping[str, CheckedRule] = field(default_factory=dict)
     _components: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         facts = self.inputs.facts
+        self._looked_at = self.pace.now()
         rows = zip(
             facts.listings.store.tolist(), facts.listings.store_sku, facts.listings.item_id, facts.listings.variant_id,
             strict=True,
@@ -193,6 +201,8 @@ class Tenant:
             if not triggers:
                 continue
             place = cell.store, cell.store_sku, cell.location
+            if cell.action == "blocked" and cell.why.startswith(LIVE_UNKNOWN):
+                self.looks[cell.store, cell.store_sku] = int(Reason.REFRESH_INVENTORY)
             newest = max(triggers, key=lambda one: one.generation)
             wants.append(
                 Want(
@@ -213,6 +223,18 @@ class Tenant:
             return None
         every = timedelta(seconds=self._rules[cell.rule].every_seconds)
         return _EPOCH + timedelta(milliseconds=confirmed_at) + every
+
+    def windows_moved(self, now: datetime) -> int:
+        """Has the SKUs planned anew whose rule is another since the last look at the clock; returns how many."""
+        if (change := self.catalogue.next_change(self._looked_at)) is None or change > now:
+            return 0
+        before, after = self.catalogue.claims_at(self._looked_at).owner, self.catalogue.claims_at(now).owner
+        self._looked_at = now
+        facts = self.inputs.facts
+        rows = np.flatnonzero(before != after)
+        skus = sorted({facts.skus[sku] for sku in facts.listings.sku[rows].tolist() if sku >= 0})
+        self.store.mark([Trigger(sku, Reason.RULE_CHANGE) for sku in skus])
+        return len(skus)
 
     # ---- pushing ------------------------------------------------------------------------------------
 
@@ -331,8 +353,23 @@ class Tenant:
 
     # ---- reading ------------------------------------------------------------------------------------
 
-    async def look(self, store: str, store_skus: Sequence[str], reason: int) -> int:
-        """Reads listings, and plans those anew that show more than we know, or another reserve; returns how many.
+    async def look_all(self) -> int:
+        """Reads what is to be read; what cannot be read now is left for the next time. Returns how many changed."""
+        wanted, found = dict(self.looks), 0
+        for store in sorted({store for store, _ in wanted} & self.reaching.keys()):
+            for reason in sorted({why for (name, _), why in wanted.items() if name == store}):
+                skus = [sku for (name, sku), why in wanted.items() if name == store and why == reason]
+                read, changed = await self._look(store, skus, reason)
+                found += changed
+                for sku in read:
+                    self.looks.pop((store, sku), None)
+        for store, sku in wanted:
+            if store not in self.reaching or (store, sku) not in self.ids:
+                self.looks.pop((store, sku), None)
+        return found
+
+    async def _look(self, store: str, store_skus: Sequence[str], reason: int) -> tuple[set[str], int]:
+        """Reads listings, and plans those anew that show more than we know, or another reserve: those read, how many.
 
         One that shows less has sold: it is not filled up again before our own stock says so.
         """
@@ -365,7 +402,20 @@ class Tenant:
         await self._db(self.store.observe, observed, at=at)
         if triggers:
             await self._db(self.store.mark, triggers)
-        return len(triggers)
+        return {one.store_sku for one in shown}, len(triggers)
+
+    async def confirmed(self, store: str) -> dict[CellKey, int]:
+        """What a store last confirmed of each cell that nothing is under way for."""
+        listings = [place for place in self.ids if place[0] == store]
+        live = (await self._db(self.store.state, listings)).live
+        cells = zip(live.store, live.store_sku, live.location, live.quantity, live.confirmed_at, strict=True)
+        return {CellKey(name, sku, x): q for name, sku, x, q, at in cells if q is not None and at is not None}
+
+    async def correct(self, shown: Sequence[tuple[CellKey, Live]], *, at: datetime) -> None:
+        """Has cells pushed again that show something else; `at` is when the reading began."""
+        await self._db(self.store.observe, shown, at=at)
+        skus = self._skus_of({(key.store, key.store_sku) for key, _ in shown})
+        await self._db(self.store.mark, [Trigger(sku, Reason.RECONCILE, *place) for place, sku in skus.items()])
 
     def _skus_of(self, listings: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
         facts = self.inputs.facts
