@@ -72,6 +72,7 @@ class PostgresqlDatabase:
             connection.exec_driver_sql(self._beginning(connection))
 
         event.listen(engine, "begin", begin)
+        event.listen(engine, "before_cursor_execute", _plan_anew)
         return engine
 
     def _engine(self, application: str, **options: Any) -> Engine:  # Any: SQLAlchemy's options are of many types
@@ -91,9 +92,7 @@ class PostgresqlDatabase:
             return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         durable = "" if options.get("pushdsl_durable") else "SET LOCAL synchronous_commit = off; "
         alone = f"SELECT pg_advisory_xact_lock({_key('write', options.get('pushdsl_tenant', ''))})"
-        # a plan that was kept from when the tables were empty reads a whole history for every row
-        settings = f"SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL lock_timeout = {self.timeout_milliseconds}"
-        return f"{durable}{settings}; {alone}"
+        return f"{durable}SET LOCAL lock_timeout = {self.timeout_milliseconds}; {alone}"
 
     def opened(self, engine: Engine) -> None:
         pass
@@ -172,6 +171,14 @@ def _key(purpose: str, tenant: str = "") -> str:
     """The number of a lock, in SQL; a record in another schema of the same database has others, as has each tenant."""
     of_tenant = zlib.crc32(tenant.encode()) if tenant else 0
     return f"hashtextextended('pushdsl {purpose} ' || coalesce(current_schema(), ''), {of_tenant})"
+
+
+def _plan_anew(  # Any: psycopg's cursor behind SQLAlchemy
+    connection: Connection, cursor: Any, text: str, rows: object, context: object, many: bool
+) -> None:
+    """Before many rows: a plan kept from when the tables were empty reads a whole history for every row."""
+    if many:
+        cursor.execute("DISCARD PLANS")
 
 
 def _state(error: DBAPIError) -> str | None:

@@ -15,6 +15,8 @@ from pushdsl.store.tables import LAST_RECORD
 
 ROWS = 10_000
 """Rows in memory at once on their way in or out."""
+FIRST_ROWS = 100
+"""Rows of a long statement that go first, then 4 times as many: PostgreSQL plans each part for what is there then."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -44,9 +46,10 @@ class Session:
         text = self._texts.get(statement)
         if text is None:
             text = self._texts[statement] = statements.text_of(statement, self._engine.dialect)
-        changed, rest = 0, iter(rows)
-        while some := list(islice(rest, ROWS)):
+        changed, rest, size = 0, iter(rows), FIRST_ROWS
+        while some := list(islice(rest, size)):
             changed += connection.exec_driver_sql(text, some).rowcount
+            size = min(4 * size, ROWS)
         return changed
 
     def _delete(self, statement: Delete, steps: list[dict[str, object]]) -> int:
