@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from pushdsl import cycle
 from pushdsl.applying import live_of, refuse_mass_zeroing
+from pushdsl.beside import SWITCHED_OFF, Alarm, Beside, catalogue_digest
 from pushdsl.calling import connections
 from pushdsl.errors import PushdslError
+from pushdsl.intake import Intake
 from pushdsl.model import Reason
 from pushdsl.pacing import Gates, Pace
 from pushdsl.portion import Catalogue
@@ -87,7 +89,9 @@ class Daemon:
     pace: Pace = field(default_factory=Pace)
     repair: bool = True
     at_step: Callable[[str], None] = lambda step: None
+    alarm: Alarm = lambda tenant, kind, store, message: None  # a default
     tenants: dict[str, Tenant] = field(default_factory=dict)
+    besides: dict[str, Beside] = field(default_factory=dict)
     _wake: Wake = field(init=False)
     _record: WorkStore = field(init=False)
     _threads: Threads = field(init=False)
@@ -120,12 +124,45 @@ class Daemon:
     async def add(self, spec: Spec, *, allow_zeroing: bool = False) -> Tenant:
         """Takes a seller on: rules and facts are read and checked, what they change is planned. Raises PushdslError."""
         tenant = await self._threads(self._load, spec)
+        intake = Intake(tenant.ledger, self._threads.executor, partial(self._told, spec.name), self.pace)
         if not spec.project.settings.push_enabled:
-            tenant.held_up = "pushing is switched off"
-        else:
+            tenant.held_up = SWITCHED_OFF
+        beside = Beside(
+            spec.project, tenant, intake, spec.project.settings.run, partial(self._rouse, tenant),
+            partial(self.reload, spec), self.alarm,
+        )  # fmt: skip
+        await beside.begin()
+        if tenant.held_up != SWITCHED_OFF:
             await self._threads(self._begin, spec, tenant, allow_zeroing)
-        self.tenants[spec.name] = tenant
+        self.tenants[spec.name], self.besides[spec.name] = tenant, beside
         return tenant
+
+    async def reload(self, spec: Spec) -> None:
+        """Takes rules and catalogue anew; where they are wrong, or would empty the stores, the old ones stay.
+
+        Raises PushdslError in that case.
+        """
+        try:
+            tenant = await self._threads(self._load, spec)
+            tenant.held_up = self.tenants[spec.name].held_up
+            if tenant.held_up != SWITCHED_OFF:
+                await self._threads(self._begin, spec, tenant, False)
+        except PushdslError as error:
+            self.alarm(spec.name, "reload", "", f"new rules or facts are not taken: {error.message}")
+            raise
+        self.tenants[spec.name] = self.besides[spec.name].tenant = tenant
+        self._rouse(tenant)
+        log.info("rules and facts were taken anew", extra={"tenant": spec.name, "event": "reload"})
+
+    def _told(self, name: str, skus: Collection[str]) -> None:
+        """Stock changed: it is planned."""
+        self._wake.committed(name, {PLANNER: self._milliseconds()})
+
+    def _rouse(self, tenant: Tenant) -> None:
+        self._wake.committed(tenant.name, dict.fromkeys([PLANNER, *tenant.reaching], self._milliseconds()))
+
+    def _milliseconds(self) -> int:
+        return round(self.pace.now().timestamp() * 1000)
 
     def _load(self, spec: Spec) -> Tenant:
         inputs = cycle.read_inputs(spec.project, recorded=False)
@@ -163,7 +200,8 @@ class Daemon:
             if (key.store, key.store_sku, key.location) not in there and live.quantity is not None
         ]
         store.observe(news, at=self.pace.now())
-        seen = int(tenant.inputs.rules.sha256[:15], 16) ^ int(facts.sha256[:15], 16)
+        tables = catalogue_digest(spec.project.facts)
+        seen = int(tenant.inputs.rules.sha256[:15], 16) ^ int(tables[:15], 16)
         if store.number(RULES_SEEN) != seen:
             skus = sorted({facts.skus[sku] for sku in facts.listings.sku.tolist() if sku >= 0})
             refuse_mass_zeroing(spec.project, tenant.planned(skus, self.pace.now()), allow_zeroing)
@@ -188,6 +226,15 @@ class Daemon:
 
     async def run_once(self, stop: asyncio.Event) -> bool:
         """Works until nothing is left that can be done without waiting for a store; whether nothing is left at all."""
+        while not stop.is_set():
+            soon = await self.run_due(stop)
+            if soon is None or soon > max(self.settings.window, 1.0) * 2:
+                break
+            await self.pace.sleep(max(soon, 0.01))
+        return not any([await self.left(tenant) for tenant in self.tenants.values()])
+
+    async def run_due(self, stop: asyncio.Event) -> float | None:
+        """Works until nothing can be done just now; in how many seconds something can, if that is known."""
         handler = self.serve_in(stop)
         while not stop.is_set():
             later: list[float] = []
@@ -203,13 +250,9 @@ class Daemon:
                 await asyncio.gather(*(handler(name, lane) for lane in lanes))
                 if seconds is not None:
                     later.append(seconds)
-            if worked:
-                continue
-            soon = min(later, default=None)
-            if soon is None or soon > max(self.settings.window, 1.0) * 2:
-                break
-            await self.pace.sleep(max(soon, 0.01))
-        return not any([await self.left(tenant) for tenant in self.tenants.values()])
+            if not worked:
+                return min(later, default=None)
+        return None
 
     async def left(self, tenant: Tenant) -> int:
         """Cells that wait to be pushed, and SKUs that wait to be planned."""
