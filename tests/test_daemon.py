@@ -73,6 +73,7 @@ class Seller:
             daemon, done = self.daemon(), []
             async with daemon.opened():
                 tenant = await daemon.add(self.spec(), allow_zeroing=allow_zeroing)
+                self.at += timedelta(seconds=1)  # what is told from now on is newer than the folder's own table
                 for step in steps:
                     step(tenant.store)
                     done.append(await daemon.run_once(asyncio.Event()))
@@ -134,7 +135,8 @@ def test_what_is_counted_is_pushed_to_every_store(seller: Seller) -> None:
     seller.work(seller.stock(MUG_00=10, MUG_01=1))
 
     assert {key: quantity for key, quantity in seller.shows().items() if key[0] == "shopee_my"} == {
-        ("shopee_my", "MUG-00"): 8, ("shopee_my", "MUG-01"): 0
+        ("shopee_my", "MUG-00"): 8, ("shopee_my", "MUG-01"): 0,
+        ("shopee_my", "MUG-02"): 10, ("shopee_my", "MUG-03"): 11,
     }  # fmt: skip
     assert {store for store, *_ in seller.sent} == set(STORES)
 
@@ -148,7 +150,7 @@ def test_a_daemon_that_starts_again_pushes_nothing_that_is_shown(seller: Seller)
 
 
 def test_a_hundred_triggers_in_a_second_are_one_call_with_the_last_value_and_99_skipped(seller: Seller) -> None:
-    begun(seller)
+    start = begun(seller).at
 
     def burst(store: WorkStore) -> None:
         for left in range(99, -1, -1):
@@ -160,7 +162,7 @@ def test_a_hundred_triggers_in_a_second_are_one_call_with_the_last_value_and_99_
         (store, "MUG-00", 98) for store in sorted(STORES)
     ]
     since = [r for r in seller.records(store="shopee_my", store_sku="MUG-00") if r.reason == Reason.STOCK_COUNT]
-    assert {(r.status, r.count) for r in since if r.created_at > BEGAN} == {
+    assert {(r.status, r.count) for r in since if r.created_at > start} == {
         (Status.SUCCESSFULLY, 1), (Status.SKIPPED, 99)
     }  # fmt: skip
 
@@ -372,6 +374,8 @@ def test_two_sellers_on_one_record_never_touch_each_other(tmp_path: Path, monkey
         async with daemon.opened():
             first = await daemon.add(one.spec(), allow_zeroing=True)
             second = await daemon.add(other.spec(), allow_zeroing=True)
+            one.at += timedelta(seconds=1)
+            other.at = one.at
             first.store.ledger().take([one.event("MUG-00", 10)], at=one.at)
             second.store.ledger().take([one.event("MUG-00", 30)], at=one.at)
             await daemon.run_once(asyncio.Event())

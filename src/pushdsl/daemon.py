@@ -17,6 +17,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from aiohttp import web
+
 from pushdsl import cycle
 from pushdsl.applying import live_of, refuse_mass_zeroing
 from pushdsl.beside import SWITCHED_OFF, Alarm, Beside, catalogue_digest
@@ -90,6 +92,8 @@ class Daemon:
     repair: bool = True
     at_step: Callable[[str], None] = lambda step: None
     alarm: Alarm = lambda tenant, kind, store, message: None  # a default
+    routes: Sequence[web.RouteDef] = ()
+    """What is answered over HTTP besides what sellers and stores say."""
     tenants: dict[str, Tenant] = field(default_factory=dict)
     besides: dict[str, Beside] = field(default_factory=dict)
     _wake: Wake = field(init=False)
@@ -210,19 +214,51 @@ class Daemon:
 
     # ---- the work -----------------------------------------------------------------------------------
 
-    async def run(self, stop: asyncio.Event, beside: Collection[Awaitable[object]] = ()) -> None:
+    async def run(self, stop: asyncio.Event, *, lines: bool = False) -> None:
         """Works until `stop` is set; then nothing new begins, and what is under way is ended and recorded.
 
-        `beside` runs with it, such as the sources of events, and is cancelled at the end.
+        `lines` takes events from standard input too.
         """
-        others = [asyncio.ensure_future(one) for one in beside]
-        sweeping = asyncio.ensure_future(self._sweep_often(stop))
+        others = [asyncio.ensure_future(part) for beside in self.besides.values() for part in beside.parts(lines=lines)]
+        others.append(asyncio.ensure_future(self._sweep_often(stop)))
         try:
-            await self._wake.run(self.serve_in(stop), stop)
+            async with self._listening():
+                await self._wake.run(self.serve_in(stop), stop)
         finally:
-            for task in (sweeping, *others):
+            for task in others:
                 task.cancel()
-            await asyncio.gather(sweeping, *others, return_exceptions=True)
+            await asyncio.gather(*others, return_exceptions=True)
+            for beside in self.besides.values():
+                await beside.intake.close()
+
+    @asynccontextmanager
+    async def _listening(self) -> AsyncIterator[None]:
+        """The HTTP endpoint, if one is wanted: each seller under its name, or at the root where there is one alone."""
+        if not self.settings.listen:
+            yield
+            return
+        app = web.Application()
+        app.add_routes(self.routes)
+        for name, beside in self.besides.items():
+            if name:
+                part = web.Application()
+                part.add_routes(beside.routes(f"/{name}"))
+                app.add_subapp(f"/{name}", part)
+            else:
+                app.add_routes(beside.routes())
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        host, port = _address(self.settings.listen)
+        try:
+            try:
+                await web.TCPSite(runner, host, port).start()
+            except OSError as error:
+                help = "choose another `--listen`, or end what listens there"
+                raise PushdslError(f"cannot listen on {self.settings.listen}: {error.strerror}", help) from None
+            log.info("listening on %s:%s", *runner.addresses[0][:2], extra={"event": "listening"})
+            yield
+        finally:
+            await runner.cleanup()
 
     async def run_once(self, stop: asyncio.Event) -> bool:
         """Works until nothing is left that can be done without waiting for a store; whether nothing is left at all."""
@@ -305,3 +341,11 @@ class Daemon:
         await self._threads(tenant.store.recheck)
         lanes, _ = await self._threads(tenant.store.awake)
         self._wake.found(tenant.name, lanes)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Raises PushdslError."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise PushdslError(f"`{text}` is no address to listen on", "write it as `127.0.0.1:8710`")
+    return host.strip("[]"), int(port)

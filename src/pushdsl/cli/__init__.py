@@ -21,6 +21,7 @@ COMMANDS = {
     "why-not": "say in a line why a store does not show something else",
     "render": "show rules as plain sentences, or as a table",
     "apply": "push the differences to the stores",
+    "run": "push what changes, as long as it runs",
     "retry": "push what failed once more, as it is planned now",
     "reconcile": "read what a store shows and keep it",
     "authorize": "let the app into a seller's shop and keep its tokens",

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pushdsl.cli.inputs import add_facts, add_rules, project_of
-from pushdsl.cycle import Project, open_project
+from pushdsl.cycle import open_project
 from pushdsl.daemon import Daemon, Spec
 from pushdsl.errors import PushdslError
 from pushdsl.report.logs import formatter
@@ -67,7 +67,7 @@ async def _work(daemon: Daemon, specs: list[Spec], args: argparse.Namespace) -> 
                 await daemon.add(spec, allow_zeroing=args.allow_zeroing)
             if args.once:
                 return 0 if await daemon.run_once(stop) else 6
-            await daemon.run(stop)
+            await daemon.run(stop, lines=args.lines)
     return 0
 
 
@@ -99,6 +99,3 @@ def _logging(kind: str) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         log.setLevel(before)
-
-
-__all__ = ["Project", "arguments", "run"]

@@ -69,5 +69,5 @@ def _taken(path: Path) -> PushdslError:
         who = f"process {holder['process']} on `{holder['host']}` (since {since:%Y-%m-%d %H:%M:%S} UTC)"
     return PushdslError(
         f"{who} is working with the same record",
-        "wait until it ends, then make a new plan and apply that; `pushdsl run` goes on until it is stopped",
+        "wait until it ends, then make a new plan and apply that",
     )
