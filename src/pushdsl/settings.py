@@ -65,6 +65,8 @@ class Settings:
     accounts: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     capabilities: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     limits: LimitsProfile = UNLIMITED
+    sources: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    """Where events come from, by the name that the project gives each; raw but for `kind`, which is text."""
     run: RunSettings = field(default_factory=RunSettings)
 
     @property
@@ -84,7 +86,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise SettingsError(f"cannot read `{path}`: {error}", "mend the file, or start from `pushdsl init`") from None
-    _only(table, {"push", "record", "limits", "accounts", "run"}, FILE)
+    _only(table, {"push", "record", "limits", "accounts", "run", "sources"}, FILE)
     push, record = _table(table, "push"), _table(table, "record")
     _only(push, {"enabled", "zeroing_limit_percent"}, "[push]")
     _only(record, {"url", "token_key", "tokens"}, "[record]")
@@ -103,6 +105,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         accounts={name: _resolved(name, account, environment) for name, account in accounts.items()},
         capabilities=capabilities,
         limits=_limits(_table(table, "limits")),
+        sources=_sources(_table(table, "sources"), environment),
         run=run_settings(_run_table(_table(table, "run"), environment)),
     )
 
@@ -117,6 +120,61 @@ def _run_table(table: Mapping[str, object], environment: Mapping[str, str]) -> d
                 f"set the environment variable `{value.name}`",
             )
     return values
+
+
+def _sources(table: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    found: dict[str, dict[str, object]] = {}
+    for name in table:
+        where = f"[sources.{name}]"
+        values = {key: _in_tables(where, key, v, environment) for key, v in _table(table, name, "sources").items()}
+        if not isinstance(values.get("kind"), str):
+            raise SettingsError(f"{where} has no `kind`", 'write which kind of source it is, like `kind = "folder"`')
+        found[name] = values
+    return found
+
+
+def _in_tables(where: str, key: str, value: object, environment: Mapping[str, str]) -> object:
+    """As `_from_environment`, and a table may be a value, with values from the environment in it."""
+    if isinstance(value, dict) and set(value) != {"env"}:
+        return {inner: _in_tables(where, f"{key}.{inner}", v, environment) for inner, v in value.items()}
+    return _from_environment(where, key, value, environment)
+
+
+def source_settings(name: str, raw: Mapping[str, object], model: type[BaseModel]) -> BaseModel:
+    """What `[sources.NAME]` says besides `kind`, checked by its source's own model. Raises SettingsError."""
+    from pydantic import ValidationError
+
+    where = f"[sources.{name}]"
+    values = {key: value for key, value in raw.items() if key != "kind"}
+    if (missing := _missing_in(values)) is not None:
+        raise missing.error(f"{where} takes a setting from")
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        told = "; ".join(_told_of_source(model, item) for item in _items(error))
+        raise SettingsError(f"{where}: {told}", f"correct it in `{FILE}`") from None
+
+
+def _missing_in(value: object) -> MissingVariable | None:
+    if isinstance(value, dict):
+        return next((found for inner in value.values() if (found := _missing_in(inner)) is not None), None)
+    return value if isinstance(value, MissingVariable) else None
+
+
+def _items(error: ValidationError) -> list[tuple[str, str, str]]:
+    """Key, kind and words of each fault; never the values, which may be secrets."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return [(".".join(str(part) for part in item["loc"]), item["type"], item["msg"]) for item in found]
+
+
+def _told_of_source(model: type[BaseModel], item: tuple[str, str, str]) -> str:
+    key, kind, words = item
+    if kind == "missing":
+        return f"`{key}` is missing"
+    if kind == "extra_forbidden":
+        near = get_close_matches(key, model.model_fields, n=1)
+        return f"`{key}` is no setting of this source" + (f", did you mean `{near[0]}`" if near else "")
+    return f"`{key}`: {words.lower()}" if key else words.lower()
 
 
 def _percentage(push: Mapping[str, object]) -> int:

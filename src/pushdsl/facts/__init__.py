@@ -2,5 +2,6 @@
 
 from pushdsl.facts.codes import CODES
 from pushdsl.facts.reading import read_facts
+from pushdsl.facts.stock import read_stock, stock_files
 
-__all__ = ["CODES", "read_facts"]
+__all__ = ["CODES", "read_facts", "read_stock", "stock_files"]

@@ -32,12 +32,12 @@ def read_facts(folder: Path, recorded: RecordedLive | None = None) -> tuple[Fact
             try:
                 content = path.read_bytes()
                 digests[path.name] = hashlib.sha256(content).digest()
-                tables[kind.name] = read_table(kind, _raw(kind, path.name, content))
+                tables[kind.name] = read_table(kind, raw_table(kind, path.name, content))
                 problems += tables[kind.name].problems
             except FactsError as error:
                 problems += error.problems
             except OSError as error:
-                problems.append(_unreadable(path, error))
+                problems.append(unreadable(path, error))
     problems += _bundle_problems(tables)
     if any(problem.severity == "error" for problem in problems):
         raise FactsError(_cut(problems, sum(table.left_out for table in tables.values())))
@@ -90,7 +90,7 @@ def _strange(strange: Sequence[str]) -> Iterator[Problem]:
             yield Problem("PUSH403", f"`{name}` is no table, so it is not read", name, help=help, severity="warning")
 
 
-def _raw(kind: TableKind, file: str, content: bytes) -> RawTable:
+def raw_table(kind: TableKind, file: str, content: bytes) -> RawTable:
     known = [column.name for column in kind.columns]
     match file.rsplit(".", 1)[1]:
         case "csv":
@@ -111,7 +111,7 @@ def _raw(kind: TableKind, file: str, content: bytes) -> RawTable:
             return read_workbook(file, content, known, kind.name)
 
 
-def _unreadable(path: Path, error: OSError) -> Problem:
+def unreadable(path: Path, error: OSError) -> Problem:
     message = f"the file cannot be read: {error.strerror}"
     return Problem("PUSH404", message, path.name, help="look at its permissions and whether another program has it")
 

@@ -62,7 +62,7 @@ def read_table(kind: TableKind, raw: RawTable) -> Table:
     """Reads every column, then looks for rows that do not go together. Nothing is raised."""
     problems = [*raw.problems[:KEPT], *_header_problems(kind, raw)]
     told = {(problem.line, problem.column) for problem in raw.problems}
-    raw = _without_blank_rows(kind, raw)
+    raw = without_blank_rows(kind, raw)
     values: dict[str, Values] = {}
     good, left_out = np.ones(raw.rows, bool), len(raw.problems) - len(raw.problems[:KEPT])
     for column in kind.columns:
@@ -124,12 +124,12 @@ def _nearest(name: str, others: Sequence[str]) -> str | None:
 # ---- rows -------------------------------------------------------------------------------------------
 
 
-def _without_blank_rows(kind: TableKind, raw: RawTable) -> RawTable:
+def without_blank_rows(kind: TableKind, raw: RawTable) -> RawTable:
     """Leaves out rows in which every known cell is blank: spreadsheets end in such rows."""
     first = next((raw.columns[name] for name in kind.key if name in raw.columns), None)
-    if first is None or not _blanks(first).any():
+    if first is None or not blanks(first).any():
         return raw
-    blank = np.logical_and.reduce([_blanks(cells) for cells in raw.columns.values()])
+    blank = np.logical_and.reduce([blanks(cells) for cells in raw.columns.values()])
     if not blank.any():
         return raw
     kept = np.flatnonzero(~blank)
@@ -140,7 +140,7 @@ def _without_blank_rows(kind: TableKind, raw: RawTable) -> RawTable:
     )
 
 
-def _blanks(cells: Cells) -> Flags:
+def blanks(cells: Cells) -> Flags:
     if isinstance(cells, list):
         return np.fromiter((cell is None or cell == "" for cell in cells), bool, len(cells))
     import polars as pl

@@ -1,4 +1,4 @@
-"""The one hook: a distribution hands over its platforms."""
+"""The two hooks: a distribution hands over its platforms, its sources of events, or both."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from pushdsl.plugins.platform import Platform
+    from pushdsl.plugins.sources import EventSource
 
 hookspec = pluggy.HookspecMarker("pushdsl")
 hookimpl = pluggy.HookimplMarker("pushdsl")
@@ -16,3 +17,8 @@ hookimpl = pluggy.HookimplMarker("pushdsl")
 @hookspec
 def pushdsl_platforms() -> list[Platform]:  # type: ignore[empty-body]  # a specification has no body
     """The platforms of this distribution. Called once a process; nothing may be fetched or opened here."""
+
+
+@hookspec
+def pushdsl_sources() -> list[EventSource]:  # type: ignore[empty-body]  # a specification has no body
+    """The sources of this distribution. Called once a process; nothing may be fetched or opened here."""

@@ -1,7 +1,8 @@
 """Installed distributions in; the platforms they hand over out, and what is wrong with the others.
 
-A distribution has one entry point in the group `pushdsl` for each of its platforms, and the entry point has the
-platform's name: so the names are known without importing a plugin. Several entry points may lead to one module.
+A distribution has one entry point in the group `pushdsl` for each of its platforms and sources of events, and the entry
+point has its name: so the names are known without importing a plugin. Several entry points may lead to one module, and
+a platform and a source may share a name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # pydantic takes longer to import than all the names take to 
     import pluggy
 
     from pushdsl.plugins.platform import Capabilities, LoadedPlatform, Platform
+    from pushdsl.plugins.sources import EventSource
 
 known_platforms: Mapping[str, str] = MappingProxyType(
     {
@@ -103,17 +105,40 @@ class InstalledPlatforms:
         """Every platform that can be used, sorted by name."""
         return [found for name in self.names if not isinstance(found := self._load(name), PlatformProblem)]
 
+    def source(self, kind: str) -> EventSource:
+        """The source of events of this name; raises PushdslError for the user where no plugin brings one that works."""
+        points = self._points.get(kind, ())
+        if len(points) > 1:
+            both = " and ".join(f"`{_distribution(point)[0]}`" for point in points)
+            raise PushdslError(f"{both} both bring a source `{kind}`", "uninstall one of them")
+        if not points:
+            raise PushdslError(f"no plugin brings a source `{kind}`", "install the package that brings it")
+        handed_over = self._hand_over(points[0])
+        for source in handed_over.sources:
+            if source.name == kind:
+                return source
+        problem = next(iter(handed_over.problems), None)
+        if problem is None:
+            raise PushdslError(f"`{kind}` is a platform and no source of events", "leave it out of `[sources.…]`")
+        raise PushdslError(f"source `{kind}` cannot be used: {problem}", problem.help)
+
     @property
     def problems(self) -> list[PlatformProblem]:
         """What is wrong with the installed distributions, sorted by distribution; imports them all."""
         found: dict[PlatformProblem, None] = {}
         for name, points in self._points.items():
-            if isinstance(problem := self._load(name), PlatformProblem):
+            if isinstance(problem := self._load(name), PlatformProblem) and not self._is_source(name):
                 found[problem] = None
             for point in points:
                 found |= dict.fromkeys(self._hand_over(point).problems)
                 found |= dict.fromkeys(self._without_entry_point(point))
         return sorted(found, key=lambda problem: (problem.distribution, problem.message))
+
+    def _is_source(self, name: str) -> bool:
+        """Whether the name is that of a source of events, and of no platform."""
+        return len(self._points[name]) == 1 and any(
+            source.name == name for source in self._hand_over(self._points[name][0]).sources
+        )
 
     @cached_property
     def _points(self) -> Mapping[str, Sequence[metadata.EntryPoint]]:
@@ -136,6 +161,9 @@ class InstalledPlatforms:
         match of_name:
             case [loaded]:
                 return loaded
+            case [] if self._is_source(name):
+                said = f"`{name}` is a source of events and no platform"
+                return PlatformProblem(distribution, said, f'name it under `[sources.…]`, as `kind = "{name}"`')
             case []:
                 return next(iter(handed_over.problems), _no_such_platform(distribution, name, handed_over.platforms))
             case _:
@@ -177,6 +205,7 @@ class InstalledPlatforms:
 class _HandedOver:
     platforms: tuple[LoadedPlatform, ...]
     problems: tuple[PlatformProblem, ...]
+    sources: tuple[EventSource, ...] = ()
 
 
 def _hand_over(point: metadata.EntryPoint, adapters: Mapping[int, Adapter]) -> _HandedOver:
@@ -185,7 +214,7 @@ def _hand_over(point: metadata.EntryPoint, adapters: Mapping[int, Adapter]) -> _
     distribution, version = _distribution(point)
     try:
         plugin = point.load()
-        answer, problems = _ask(plugin, distribution)
+        answer, sources, problems = _ask(plugin, distribution)
     except Exception as error:  # a guest may raise anything; the other platforms go on
         said = f"cannot be loaded: {type(error).__name__}: {error}"
         return _HandedOver((), (PlatformProblem(distribution, said, _tell(distribution)),))
@@ -196,7 +225,9 @@ def _hand_over(point: metadata.EntryPoint, adapters: Mapping[int, Adapter]) -> _
             problems.append(fault)
         else:
             platforms.append(LoadedPlatform(candidate, distribution, version, handed_over.contract))
-    return _HandedOver(tuple(platforms), tuple(problems))
+    good = [source for source in sources if (fault := _fault_of_source(source, distribution)) is None]
+    problems += [fault for source in sources if (fault := _fault_of_source(source, distribution)) is not None]
+    return _HandedOver(tuple(platforms), tuple(problems), tuple(good))
 
 
 def _adapted(candidate: object, adapters: Mapping[int, Adapter]) -> Any:  # whatever a guest hands over
@@ -206,8 +237,8 @@ def _adapted(candidate: object, adapters: Mapping[int, Adapter]) -> Any:  # what
     return candidate if adapter is None else adapter(candidate)
 
 
-def _ask(plugin: object, distribution: str) -> tuple[Sequence[Platform], list[PlatformProblem]]:
-    """What the plugin's hook answers, and which of its functions look like a hook and are none."""
+def _ask(plugin: object, distribution: str) -> tuple[Sequence[Platform], Sequence[EventSource], list[PlatformProblem]]:
+    """What the plugin's hooks answer, and which of its functions look like a hook and are none."""
     import pluggy
 
     from pushdsl.plugins import hookspecs
@@ -217,15 +248,20 @@ def _ask(plugin: object, distribution: str) -> tuple[Sequence[Platform], list[Pl
     manager.add_hookspecs(hookspecs)
     manager.register(plugin)
     problems = _misspelt(manager, plugin, distribution)
-    hook = manager.hook.pushdsl_platforms
-    if not hook.get_hookimpls():
-        absent = PlatformProblem(distribution, "has no hook `pushdsl_platforms`", _tell(distribution))
-        return [], problems or [absent]
-    [answer] = hook() or [None]
-    if not isinstance(answer, list | tuple):
-        said = f"its hook `pushdsl_platforms` answers {type(answer).__name__}, not a list of platforms"
-        return [], [*problems, PlatformProblem(distribution, said, _tell(distribution))]
-    return answer, problems
+    answers: dict[str, Sequence[Any]] = {}  # Any: whatever a guest hands over
+    for name, what in (("pushdsl_platforms", "platforms"), ("pushdsl_sources", "sources")):
+        hook = getattr(manager.hook, name)
+        if not hook.get_hookimpls():
+            continue
+        [answer] = hook() or [None]
+        if not isinstance(answer, list | tuple):
+            said = f"its hook `{name}` answers {type(answer).__name__}, not a list of {what}"
+            problems.append(PlatformProblem(distribution, said, _tell(distribution)))
+            answer = ()
+        answers[name] = answer
+    if not answers and not problems:
+        problems = [PlatformProblem(distribution, "has no hook `pushdsl_platforms`", _tell(distribution))]
+    return answers.get("pushdsl_platforms", ()), answers.get("pushdsl_sources", ()), problems
 
 
 def _misspelt(manager: pluggy.PluginManager, plugin: object, distribution: str) -> list[PlatformProblem]:
@@ -267,6 +303,24 @@ def _fault_of(candidate: object, distribution: str) -> PlatformProblem | None:
         older = "pushdsl" if candidate.contract > CONTRACT else distribution
         said = f"{shown} is written for contract {written}, and {served} is served"
         return PlatformProblem(distribution, said, f"upgrade `{older}`")
+    return None
+
+
+def _fault_of_source(candidate: object, distribution: str) -> PlatformProblem | None:
+    """Why what was handed over is no source of events, if so."""
+    from pydantic import BaseModel
+
+    if isinstance(candidate, type):
+        return PlatformProblem(distribution, f"hands over the class `{candidate.__name__}`", "hand over an instance")
+    name, settings = getattr(candidate, "name", None), getattr(candidate, "settings", None)
+    shown = f"`{name or type(candidate).__name__}`"
+    if not isinstance(name, str) or not callable(getattr(candidate, "run", None)):
+        return PlatformProblem(
+            distribution, f"{shown} is no source of events, it lacks `name` or `run`", _tell(distribution)
+        )
+    if not (isinstance(settings, type) and issubclass(settings, BaseModel)):
+        said = f"{shown} is no source of events, its `settings` is no pydantic model"
+        return PlatformProblem(distribution, said, _tell(distribution))
     return None
 
 
