@@ -251,6 +251,12 @@ class TestFailures:
         [failed] = seller.records(status=Status.FAILED)
         assert (failed.kind, failed.count) == ("temporary", 1)
 
+        seller.answers.clear()
+        seller.at += timedelta(minutes=5)
+        seller.work(lambda _: None)
+
+        assert seller.shows()["shopee_my", "MUG-01"] == 48, "no fault of its own: what is wanted is pushed anew"
+
     def test_a_store_that_asks_for_a_pause_gets_it_and_no_listing_failed(self, seller: Seller) -> None:
         begun(seller)
         seller.answers["shopee_my"] = lambda _: (

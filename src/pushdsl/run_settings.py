@@ -15,8 +15,7 @@ class RunSettings:
 
     `window`: from the first trigger of a cell to its push, so that many triggers make one push. `send`: how long after
     an intent its calls may still begin; `answer`: how long a store may take for one. `round`: cells of a store in one
-    intent. `stores_at_once`: stores that are pushed to at the same time. `retry_after`: when a push that failed too
-    often, for no fault of its own, is tried anew. `facts_max_age`: a facts folder older than that pushes nothing.
+    intent. `stores_at_once`: stores that are pushed to at the same time. `facts_max_age`: a facts folder older than that pushes nothing.
     `wake`: `own`, `procrastinate`, or the address of a NATS server. `alert_after`: a store that has work and no success
     for so long is told of, to `alert_command` or `alert_url`.
     """
@@ -27,7 +26,6 @@ class RunSettings:
     round: int = 200
     stores_at_once: int = 32
     sweep: float = 1.0
-    retry_after: float = 300.0
     facts_every: float = 2.0
     facts_max_age: float | None = None
     wake: str = "own"
@@ -52,7 +50,6 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "round": (1, 10_000),
     "stores_at_once": (1, 1000),
     "sweep": (0.01, 60),
-    "retry_after": (1, 86_400),
     "facts_every": (0.1, 86_400),
     "facts_max_age": (1, 31_536_000),
     "alert_after": (1, 31_536_000),

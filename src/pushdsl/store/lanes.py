@@ -28,6 +28,8 @@ PLANNER = ""
 """The lane of whoever plans for a tenant; the others have the names of stores."""
 TRIES_MAX = 6
 """A push and five repeats, after 1, 2, 4, 8 and 16 seconds (BEHAVIOURS A33)."""
+TIRED_MILLISECONDS = 5 * 60 * 1000
+"""After that many tries a push has failed; what is wanted then is pushed anew after this time, for reason 102."""
 LAST_BATCH = "last batch"
 _WOKEN = "pushdsl_woken"
 SUPERSEDED = "superseded: a newer quantity was pushed"
@@ -427,15 +429,13 @@ class WorkStore(RecordStore):
             asked = self._ours() | {"p_now": now}
             stores = [row.store for row in connection.execute(work_statements.AWAKE, asked)]
             nexts = [
-                connection.execute(work_statements.NEXT_WAKE, asked).scalar(),
+                connection.execute(work_statements.NEXT_WAKE, self._ours()).scalar(),
                 connection.execute(work_statements.NEXT_HELD, self._ours()).scalar(),
             ]
             if connection.execute(work_statements.ANY_DIRTY, self._ours()).scalar() is not None:
                 row = connection.execute(work_statements.LANE, self._of_store(PLANNER)).first()
                 if row is None or row.lease_until <= now:
                     stores.append(PLANNER)
-                else:
-                    nexts.append(row.lease_until)
         later = [at for at in nexts if at is not None]
         return tuple(dict.fromkeys(stores)), max(0.0, (min(later) - now) / 1000) if later else None
 
@@ -641,6 +641,8 @@ class WorkStore(RecordStore):
         for live in ("confirmed", "unknown", "keep"):
             self._settle(connection, live, [answer for answer, one in settling if one.live == live])
         self._note_missing(connection, finished, answers)
+        later = {"p_recheck_at": now + TIRED_MILLISECONDS}
+        self._many(connection, self._hold, (self._key(x.push.key) | {"p_sku": x.push.sku} | later for x in tired))
         self._put_back(connection, more, now)
         self._plan_what_changed(connection, [one.push.key for one in ended], now)
         store = ended[0].push.key.store if ended else ""
