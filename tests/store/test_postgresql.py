@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
+from tests.conftest import with_options
 from tests.shop import SIMULATED, make_project
-from tests.store.conftest import with_options
 
 from pushdsl.cli import main
 from pushdsl.errors import PushdslError

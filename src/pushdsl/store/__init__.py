@@ -25,10 +25,11 @@ from pushdsl.store.lanes import (
     open_work,
 )
 from pushdsl.store.ledgers import Asked, Intake, LedgerStore, Trigger
+from pushdsl.store.opening import libpq_words
 from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary, open_existing, open_store
 
 __all__ = [
     "PLANNER", "Asked", "Dirty", "Ended", "Execute", "Finished", "Intake", "LaneSummary", "Lease", "LedgerStore", "NoWaker", "Push", "Rate",
     "RecordStore", "Rest", "Round", "SealedGrant", "State", "StoreSummary", "Trigger", "Waker", "Want", "WorkStore",
-    "WorkSummary", "open_existing", "open_store", "open_work",
+    "WorkSummary", "libpq_words", "open_existing", "open_store", "open_work",
 ]  # fmt: skip
