@@ -93,6 +93,8 @@ PUT_ASIDE: Select[Any] = (
     select(message).where(_ours(message), message.c.why != _EMPTY).order_by(message.c.received_at, message.c.id)
 )
 
+COUNT_PUT_ASIDE: Select[Any] = select(func.count()).select_from(message).where(_ours(message), message.c.why != _EMPTY)
+
 
 def keep_balance(dialect: Dialect) -> Executable:
     kept: Executable = _keep(balance, dialect, _all(balance))
@@ -363,9 +365,11 @@ AWAKE: Select[Any] = (
     )
     .order_by(lane.c.wake_at, lane.c.store)
 )
+_free_at = case((lane.c.lease_until > lane.c.wake_at, lane.c.lease_until), else_=lane.c.wake_at)
 NEXT_WAKE: Select[Any] = select(
-    func.min(case((lane.c.paused_until > lane.c.wake_at, lane.c.paused_until), else_=lane.c.wake_at))
-).where(_ours(lane), lane.c.wake_at.is_not(None), lane.c.lease_until <= _now)
+    func.min(case((lane.c.paused_until > _free_at, lane.c.paused_until), else_=_free_at))
+).where(_ours(lane), lane.c.wake_at.is_not(None))
+"""Of a lane that is leased, when its holder will have been dead for sure."""
 
 ADD_BATCH: Insert = insert(batch).values(_all(batch))
 BATCHES: Select[Any] = select(batch).where(_ours(batch), batch.c.store == _p(batch, "store"))
