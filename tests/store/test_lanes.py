@@ -460,8 +460,11 @@ def test_a_failure_is_tried_again_with_the_current_quantity_after_1_2_4_8_and_16
     assert sent == [100, 99, 98, 97, 96, 95]
     assert [end[:3] for end in ends(store)][-1] == (FAILED, 95, 1)
     assert sum(end[2] for end in ends(store)) == 6
-    assert store.awake() == ((), None)
     assert known(store) is None
+    assert store.awake() == ((), 300.0)
+    clock.passes(300)
+    assert store.recheck() == 1
+    assert [(one.store_sku, one.reason, one.forced) for one in store.due(10)] == [("MUG", Reason.SCHEDULE, False)]
 
 
 def test_a_failure_for_good_waits_for_a_person_and_begins_again_with_the_first_try(
