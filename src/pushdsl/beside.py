@@ -51,7 +51,7 @@ CATALOGUE = ("listings", "skus", "bundles")
 
 
 class Alarm(Protocol):
-    """Hears what a person should know; must not fail."""
+    """Hears what a person should know; no message where it is over. Must not fail."""
 
     def __call__(self, tenant: str, kind: str, store: str, message: str) -> None: ...
 
@@ -123,6 +123,8 @@ class Beside:
             self._problem = self.watch.problem
             if self._problem:
                 self._tell("facts", "", self._problem)
+            else:
+                self.alarm(self.tenant.name, "facts", "", "")
         self._mind_age()
         digest = await asyncio.to_thread(catalogue_digest, self.project.facts)
         if digest != self._catalogue:
@@ -158,8 +160,7 @@ class Beside:
     def _tell_drift(self, drifted: Drifted) -> None:
         if drifted.drifts:
             log.warning("%s", told(drifted), extra=self._fields("drift", drifted.store))
-        if drifted.capped:
-            self.alarm(self.tenant.name, "drift", drifted.store, told(drifted))
+        self.alarm(self.tenant.name, "drift", drifted.store, told(drifted) if drifted.capped else "")
 
     async def _read_lines(self) -> None:
         def report(number: int, why: str) -> None:

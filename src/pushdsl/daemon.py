@@ -68,6 +68,7 @@ class Quiet:
     def pushed(self, tenant: str, store: str, ended: Sequence[object], seconds: float, now: datetime) -> None: ...
     def paused(self, tenant: str, store: str, seconds: float, why: str) -> None: ...
     def overtaken(self, tenant: str, store: str, cells: int) -> None: ...
+    def swept(self, tenant: str, at: datetime) -> None: ...
 
 
 @dataclass(slots=True)
@@ -154,6 +155,7 @@ class Daemon:
         except PushdslError as error:
             self.alarm(spec.name, "reload", "", f"new rules or facts are not taken: {error.message}")
             raise
+        self.alarm(spec.name, "reload", "", "")
         self.tenants[spec.name] = self.besides[spec.name].tenant = tenant
         self._rouse(tenant)
         log.info("rules and facts were taken anew", extra={"tenant": spec.name, "event": "reload"})
@@ -330,6 +332,7 @@ class Daemon:
             for tenant in list(self.tenants.values()):
                 try:
                     await self._sweep(tenant)
+                    self.observer.swept(tenant.name, self.pace.now())
                 except PushdslError as error:
                     log.error("%s", error.message, extra={"tenant": tenant.name, "help": error.help, "event": "failed"})
             await self._rest(stop, self.settings.sweep)

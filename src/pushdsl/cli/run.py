@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from pushdsl.alerting import limits, telling
 from pushdsl.cli.inputs import add_facts, add_rules, project_of
 from pushdsl.cycle import open_project
 from pushdsl.daemon import Daemon, Spec
@@ -19,6 +20,7 @@ from pushdsl.errors import PushdslError
 from pushdsl.report.logs import formatter
 from pushdsl.settings import FILE
 from pushdsl.wakes import wake_of
+from pushdsl.watching import Watch, routes
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,15 +62,24 @@ def _specs(args: argparse.Namespace) -> Iterator[Spec]:
 
 
 async def _work(daemon: Daemon, specs: list[Spec], args: argparse.Namespace) -> int:
-    stop = asyncio.Event()
+    stop, watch = asyncio.Event(), _watch(daemon)
     async with daemon.opened():
         with _stopped_by_signals(stop):
             for spec in specs:
                 await daemon.add(spec, allow_zeroing=args.allow_zeroing)
             if args.once:
                 return 0 if await daemon.run_once(stop) else 6
-            await daemon.run(stop, lines=args.lines)
+            async with telling(daemon.settings, watch.stand, daemon.pace):
+                await daemon.run(stop, lines=args.lines)
     return 0
+
+
+def _watch(daemon: Daemon) -> Watch:
+    """Sees all that the daemon does, and answers `/metrics` and `/health`."""
+    watch = Watch(daemon.pace.now, limits(daemon.settings), daemon.tenants.values)
+    watch.intakes = lambda: {name: beside.intake for name, beside in daemon.besides.items()}
+    daemon.observer, daemon.alarm, daemon.routes = watch, watch.alarm, routes(watch)
+    return watch
 
 
 @contextmanager

@@ -176,6 +176,11 @@ class LedgerStore(Session):
             rows = connection.execute(work_statements.PUT_ASIDE, self._ours()).fetchall()
         return [(r.source, r.id, _EPOCH + timedelta(milliseconds=r.received_at), r.body, r.why) for r in rows]
 
+    def count_put_aside(self) -> int:
+        with self._transaction() as connection:
+            count: int = connection.execute(work_statements.COUNT_PUT_ASIDE, self._ours()).scalar_one()
+            return count
+
     def balances(self, skus: Iterable[str]) -> dict[StockKey, Balance]:
         """What is on hand and allocated of these SKUs, in every warehouse that an event told of."""
         with self._transaction() as connection:

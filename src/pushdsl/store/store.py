@@ -155,6 +155,11 @@ class RecordStore(Session):
             return []
         return connection.execute(statements.UNBOUND, self._ours()).fetchall()
 
+    def unbound(self) -> list[tuple[str, str]]:
+        """Store and store SKU of every listing that its store said twice it does not have."""
+        with self._transaction() as connection:
+            return [(row[0], row[1]) for row in self._unbound(connection)]
+
     def observe(self, shown: Sequence[tuple[CellKey, Live]], *, at: datetime) -> None:
         """Keeps what was read from the stores; another quantity than was pushed ends what the push holds.
 
