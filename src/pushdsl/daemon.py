@@ -162,13 +162,10 @@ class Daemon:
 
     def _told(self, name: str, skus: Collection[str]) -> None:
         """Stock changed: it is planned."""
-        self._wake.committed(name, {PLANNER: self._milliseconds()})
+        self._wake.found(name, [PLANNER])
 
     def _rouse(self, tenant: Tenant) -> None:
-        self._wake.committed(tenant.name, dict.fromkeys([PLANNER, *tenant.reaching], self._milliseconds()))
-
-    def _milliseconds(self) -> int:
-        return round(self.pace.now().timestamp() * 1000)
+        self._wake.found(tenant.name, [PLANNER, *tenant.reaching])
 
     def _load(self, spec: Spec) -> Tenant:
         inputs = cycle.read_inputs(spec.project, recorded=False)
