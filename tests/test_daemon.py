@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pushdsl import cycle
 from pushdsl.cycle import open_project
 from pushdsl.daemon import Daemon, Spec
 from pushdsl.errors import RefusedPlan, RuleError
@@ -21,7 +23,7 @@ from pushdsl.plugins.platform import Batch, Confirmed, Outcome, Refused, Tempora
 from pushdsl.plugins.simulated import SimulatedPlatform
 from pushdsl.run_settings import RunSettings
 from pushdsl.store import Trigger, WorkStore
-from tests.shop import SIMULATED, edit_file, make_project
+from tests.shop import SIMULATED, edit_file, make_project, write_facts
 
 BEGAN = datetime(2026, 5, 4, 12, tzinfo=UTC)
 GONE = Refused("207", "SKU not exist", "not_found")
@@ -54,7 +56,7 @@ class Seller:
         self.at += timedelta(seconds=seconds)
 
     def daemon(self) -> Daemon:
-        url = f"sqlite:///{self.folder}/record.db"
+        url = f"sqlite:///{self.folder}/.pushdsl/record.db"
         return Daemon(self.settings, url, pace=Pace(self.now, self.sleep))
 
     def spec(self) -> Spec:
@@ -94,7 +96,7 @@ class Seller:
     def records(self, **filters: object) -> list[Record]:
         from pushdsl.store import open_store
 
-        with open_store(f"sqlite:///{self.folder}/record.db", tenant=self.name) as record:
+        with open_store(f"sqlite:///{self.folder}/.pushdsl/record.db", tenant=self.name) as record:
             return record.records(**filters)  # type: ignore[arg-type]
 
     def counts(self, **filters: object) -> dict[tuple[str, str], int]:
@@ -212,6 +214,30 @@ def test_a_push_for_a_person_beats_the_unchanged_test(seller: Seller) -> None:
 
     assert [(store, sku, quantity) for store, sku, quantity, _ in seller.sent] == [("shopee_my", "MUG-00", 8)]
     assert seller.records(store="shopee_my", store_sku="MUG-00")[0].reason == Reason.PUSH_NOW
+
+
+def test_a_plan_knows_the_stock_that_events_told_of(seller: Seller) -> None:
+    begun(seller)
+    seller.work(seller.stock(MUG_00=6))
+
+    plan = cycle.plan(cycle.read_inputs(seller.spec().project), seller.at)
+
+    cells = {(cell.store, cell.store_sku): (cell.available, cell.action) for cell in plan.cells}
+    assert cells["shopee_my", "MUG-00"] == (6, "unchanged")
+    assert {action for _, action in cells.values()} == {"unchanged"}
+
+
+def test_a_folder_that_was_written_since_is_newer_than_the_events(seller: Seller) -> None:
+    begun(seller)
+    seller.work(seller.stock(MUG_00=6))
+    later = max(path.stat().st_mtime_ns for path in (seller.folder / "facts").glob("stock.*")) + 10**9
+    write_facts(seller.folder, "stock", "warehouse,sku,on_hand", ["kl,MUG-00,9"])
+    os.utime(seller.folder / "facts" / "stock.csv", ns=(later, later))
+
+    plan = cycle.plan(cycle.read_inputs(seller.spec().project), seller.at)
+
+    available = {cell.store_sku: cell.available for cell in plan.cells if cell.store == "shopee_my"}
+    assert available == {"MUG-00": 9, "MUG-01": 11, "MUG-02": 12, "MUG-03": 13}
 
 
 class TestFailures:

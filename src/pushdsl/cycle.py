@@ -20,6 +20,7 @@ from pushdsl.settings import FILE, Settings, read_settings, unknown_accounts
 if TYPE_CHECKING:  # each stage is loaded when its turn comes: `check` needs no numpy, `plan` no HTTP
     from pushdsl.fixing import Fixed
     from pushdsl.grammar.nodes import File
+    from pushdsl.ledger import Balance, StockKey
     from pushdsl.model import Facts
     from pushdsl.planner import Explanation
     from pushdsl.plugins.manager import InstalledPlatforms
@@ -107,7 +108,8 @@ class Inputs:
 def read_inputs(project: Project, recorded: bool = True) -> Inputs:
     """Rules, facts and limits. Raises RuleError, FactsError, SettingsError.
 
-    With `recorded` the store of record, where there is one, says what stores show; else the facts alone do.
+    With `recorded` the store of record, where there is one, says what stores show, and what stock is by the events that
+    a daemon took in; else the facts alone do.
     """
     from pushdsl.checker import check
     from pushdsl.claims import over_limits
@@ -116,7 +118,12 @@ def read_inputs(project: Project, recorded: bool = True) -> Inputs:
 
     _check_blocked(project)
     rules = check(load(project.paths), project.platforms, project.settings.limits)
-    facts, warnings = read_facts(project.facts, _recorded(project.settings) if recorded else None)
+    live, balances = _recorded(project.settings) if recorded else (None, {})
+    facts, warnings = read_facts(project.facts, live)
+    if balances:
+        from pushdsl.facts.balances import with_balances
+
+        facts = with_balances(facts, balances, stock_written(project.facts))
     if over := over_limits(rules, facts, project.settings.limits):
         raise RuleError(over)
     limits = {name: project.platforms.capabilities(store) for name, store in rules.stores.items()}
@@ -150,18 +157,25 @@ def with_rules(project: Project, inputs: Inputs, paths: Sequence[Path]) -> Input
     return replace(inputs, rules=rules, limits=limits)
 
 
-def _recorded(settings: Settings) -> RecordedLive | None:
-    """What the store of record knows; None where there is none yet, which a missing file tells without a database."""
+def _recorded(settings: Settings) -> tuple[RecordedLive | None, Mapping[StockKey, Balance]]:
+    """What the store of record knows; nothing where there is none, which a missing file tells without a database."""
     file = settings.record_url.removeprefix("sqlite:///")
     if file != settings.record_url and not Path(file).exists():
-        return None
+        return None, {}
     from pushdsl.store import open_existing
 
     record = open_existing(settings.record_url)
     if record is None:
-        return None
+        return None, {}
     with record:
-        return record.live()
+        return record.live(), record.ledger().all_balances()
+
+
+def stock_written(folder: Path) -> int:
+    """When the folder's table of stock was written, in nanoseconds since 1970."""
+    from pushdsl.facts import stock_files
+
+    return max((path.stat().st_mtime_ns for path in stock_files(folder)), default=0)
 
 
 def plan(inputs: Inputs, at: datetime) -> Plan:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, assert_never
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, inspect
 
 from pushdsl.errors import PushdslError
 from pushdsl.ledger import (
@@ -35,6 +35,7 @@ from pushdsl.orders import ChangeMapping, ChangeWarehouse, Message, Order, Step,
 from pushdsl.snapshots import Snapshot, differences, vanished
 from pushdsl.store import opening, work_statements
 from pushdsl.store.session import Session, milliseconds
+from pushdsl.store.tables import balance
 from pushdsl.told import OrderTold, RefreshTold, StockTold, Told, event_text, order_told_text
 
 SOME = 500
@@ -188,6 +189,8 @@ class LedgerStore(Session):
 
     def all_balances(self) -> dict[StockKey, Balance]:
         with self._transaction() as connection:
+            if not inspect(connection).has_table(balance.name):  # an older record that nothing was written to since
+                return {}
             rows = connection.execute(work_statements.ALL_BALANCES, self._ours())
             return {StockKey(row.warehouse, row.sku): _balance(row) for row in rows}
 
