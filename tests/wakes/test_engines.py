@@ -161,6 +161,8 @@ def test_stopping_ends_what_runs_and_begins_nothing(tested: Bench) -> None:
             await seen.begun("a")
             await asyncio.to_thread(tested.write, wake, "a")
             await asyncio.to_thread(tested.settle, wake)
+            await asyncio.to_thread(tested.write, wake, "c")  # comes after the second of `a`
+            await seen.begun("c")
             stop.set()
             wake.found("", ["b"])
             await asyncio.wait({working_on}, timeout=0.02)
@@ -169,7 +171,7 @@ def test_stopping_ends_what_runs_and_begins_nothing(tested: Bench) -> None:
             await working_on
         return seen.lanes
 
-    assert asyncio.run(go()) == ["a"]
+    assert asyncio.run(go()) == ["a", "c"]
 
 
 def test_what_a_handler_raises_ends_the_engine_after_the_others_ended(tested: Bench) -> None:

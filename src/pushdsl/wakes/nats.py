@@ -169,9 +169,8 @@ class NatsWake:
         try:
             await stream.publish(subject, stream=self._stream)
         except nats.errors.Error:
+            # also where the server has forgotten its stream, which a worker makes again
             self._out.committed(tenant, {lane: milliseconds() + AGAIN_MILLISECONDS})
-            with suppress(nats.errors.Error):  # a server that was away comes back without it
-                await self._make_stream(stream)
 
 
 class _Publishing:
