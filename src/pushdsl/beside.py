@@ -98,10 +98,10 @@ class Beside:
             source = FolderSource(self.tenant.pace) if kind == FolderSource.name else brought(kind)
             yield self._source(name, source, source_settings(name, raw, source.settings))
 
-    def routes(self, prefix: str = "") -> list[web.RouteDef]:
+    def routes(self) -> list[web.RouteDef]:
         """What the seller is asked and told over HTTP; without a token no events are taken."""
         shops = {name: Shop(reach.platform, partial(_settings, reach)) for name, reach in self.tenant.reaching.items()}
-        routes = webhook_routes(self.intake, shops, self._heard, prefix=prefix)
+        routes = webhook_routes(self.intake, shops, self._heard)
         if self.settings.events_token:
             routes += event_routes(self.intake, SecretStr(self.settings.events_token))
         return routes

@@ -241,7 +241,7 @@ class Daemon:
         for name, beside in self.besides.items():
             if name:
                 part = web.Application()
-                part.add_routes(beside.routes(f"/{name}"))
+                part.add_routes(beside.routes())
                 app.add_subapp(f"/{name}", part)
             else:
                 app.add_routes(beside.routes())
