@@ -88,6 +88,7 @@ def test_every_command_has_a_section() -> None:
         ["why-not", "shopee_my", "MUG-03", "--json"],
         ["render", "--json"],
         ["apply", "--json"],
+        ["push-now", "--json"],
         ["retry", "--json"],
         ["records", "--json"],
         ["status", "--json"],
@@ -147,6 +148,7 @@ def test_an_unknown_option_exits_with_1_and_is_named(command: str, capsys: pytes
         "diff": ["old", "new"],
         "new-plugin": ["acme"],
         "export": ["--out", "taken"],
+        "push-now": ["shopee_my"],
     }.get(command, [])
 
     with pytest.raises(SystemExit) as exit:

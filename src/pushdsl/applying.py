@@ -24,11 +24,16 @@ from pushdsl.store import RecordStore, open_store
 
 def refuse_unless_safe(project: Project, planned: Plan, allow_zeroing: bool) -> None:
     """The guards before the first call: the switch, and no mass zeroing. Raises RefusedPlan."""
+    refuse_while_off(project)
+    refuse_mass_zeroing(project, planned_cells(planned), allow_zeroing)
+
+
+def refuse_while_off(project: Project) -> None:
+    """Raises RefusedPlan."""
     if not project.settings.push_enabled:
         raise RefusedPlan(
             "pushing is switched off", "set `enabled = true` under `[push]` in `pushdsl.toml` to push again"
         )
-    refuse_mass_zeroing(project, planned_cells(planned), allow_zeroing)
 
 
 def refuse_mass_zeroing(project: Project, cells: PlannedCells, allow_zeroing: bool) -> None:

@@ -115,5 +115,19 @@ class SettingsError(PushdslError):
     """`pushdsl.toml` or an environment variable it names is wrong or lacks something."""
 
 
+class HeldRecord(PushdslError):
+    """Another process works with the same record, for as long as a daemon runs or until a command ends."""
+
+    def __init__(self, holder: str, *, by_daemon: bool) -> None:
+        help = (
+            "`pushdsl run` pushes what changes, until it is stopped; `pushdsl push-now` leaves listings for it to push"
+            if by_daemon
+            else "wait until it ends, then make a new plan and apply that"
+        )
+        super().__init__(f"{holder} is working with the same record", help)
+        self.holder = holder
+        self.by_daemon = by_daemon
+
+
 class RefusedPlan(PushdslError):
     """`apply` will not carry out this plan: it is out of date, would empty the shops, or pushing is off."""

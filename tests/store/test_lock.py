@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pushdsl.errors import PushdslError
+from pushdsl.errors import HeldRecord, PushdslError
 from pushdsl.store import open_store
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -24,6 +24,17 @@ def test_two_applies_of_one_record_do_not_mix(url: str) -> None:
         assert f"process {os.getpid()} on `" in raised.value.message
         assert raised.value.message.endswith("is working with the same record")
         assert raised.value.help == "wait until it ends, then make a new plan and apply that"
+
+
+def test_the_lock_tells_a_daemon_from_a_command(url: str) -> None:
+    with open_store(url) as one, open_store(url) as other:
+        for shared in (True, False):
+            with one.lock(shared=shared), pytest.raises(HeldRecord) as raised, other.lock():
+                pass
+
+            assert raised.value.by_daemon is shared
+            assert f"process {os.getpid()} on `" in raised.value.holder
+            assert ("push-now" in raised.value.help) is shared
 
 
 def test_a_lock_is_free_again_after_its_apply_even_if_that_failed(url: str) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "render": "show rules as plain sentences, or as a table",
     "apply": "push the differences to the stores",
     "run": "push what changes, as long as it runs",
+    "push-now": "push listings at once, whatever would hold them back",
     "retry": "push what failed once more, as it is planned now",
     "reconcile": "read what a store shows and keep it",
     "authorize": "let the app into a seller's shop and keep its tokens",

@@ -11,15 +11,15 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pushdsl.errors import PushdslError
+from pushdsl.errors import HeldRecord, PushdslError
 
 _FAR = 1 << 30
 """Windows forbids reading what is locked, so the locked byte lies far beyond the text that names the holder."""
 
 
 @contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Holds the lock file at `path` for this process; raises PushdslError that names who holds it already.
+def held(path: Path, *, daemon: bool = False) -> Iterator[None]:
+    """Holds the lock file at `path` for this process; raises HeldRecord that names who holds it already.
 
     The file stays when the lock is given back: to delete it could take the lock from someone who just got it.
     """
@@ -32,7 +32,7 @@ def held(path: Path) -> Iterator[None]:
     try:
         if not _locked(handle):
             raise _taken(path)
-        _sign(handle)
+        _sign(handle, daemon)
         yield
     finally:
         os.close(handle)
@@ -54,20 +54,19 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def _sign(handle: int) -> None:
-    """Says in the file who holds it; the file's own time says since when."""
+def _sign(handle: int, daemon: bool) -> None:
+    """Says in the file who holds it, and what for; the file's own time says since when."""
     os.ftruncate(handle, 0)
     os.lseek(handle, 0, os.SEEK_SET)
-    os.write(handle, json.dumps({"process": os.getpid(), "host": socket.gethostname()}).encode())
+    holder = {"process": os.getpid(), "host": socket.gethostname(), "daemon": daemon}
+    os.write(handle, json.dumps(holder).encode())
 
 
-def _taken(path: Path) -> PushdslError:
-    who = "another process"
+def _taken(path: Path) -> HeldRecord:
+    who, daemon = "another process", False
     with suppress(OSError, ValueError, KeyError, TypeError):  # the holder may be writing its name just now
         holder = json.loads(path.read_text("utf-8"))
         since = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
         who = f"process {holder['process']} on `{holder['host']}` (since {since:%Y-%m-%d %H:%M:%S} UTC)"
-    return PushdslError(
-        f"{who} is working with the same record",
-        "wait until it ends, then make a new plan and apply that",
-    )
+        daemon = holder.get("daemon") is True
+    return HeldRecord(who, by_daemon=daemon)

@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, t
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from pushdsl.errors import PushdslError
+from pushdsl.errors import HeldRecord, PushdslError
 
 BUSY_SECONDS = "10"
 """How long a write waits for another process's; `?timeout=` in the address says otherwise."""
@@ -100,7 +100,8 @@ class PostgresqlDatabase:
     @contextmanager
     def lock(self, *, shared: bool = False) -> Iterator[None]:
         """Held by a connection of its own, so the server takes it back however its holder dies."""
-        me = f"pushdsl: process {os.getpid()} on {socket.gethostname()}"[:63]  # PostgreSQL cuts names there
+        does = "pushdsl run" if shared else "pushdsl"
+        me = f"{does}: process {os.getpid()} on {socket.gethostname()}"[:63]  # PostgreSQL cuts names there
         engine = self._engine(me, poolclass=NullPool, isolation_level="AUTOCOMMIT")
         with self.telling():
             connection = engine.connect()
@@ -193,16 +194,14 @@ _HOLDER = text(
 )
 
 
-def _taken(connection: Connection) -> PushdslError:
-    who = "another process"
+def _taken(connection: Connection) -> HeldRecord:
+    who, daemon = "another process", False
     holder = connection.execute(_HOLDER).first()
-    if holder is not None and (named := re.fullmatch(r"pushdsl: process (\d+) on (.+)", holder[0] or "")):
+    if holder is not None and (named := re.fullmatch(r"pushdsl( run)?: process (\d+) on (.+)", holder[0] or "")):
         since: datetime | None = holder[1]  # known to the same user and to superusers
         when = f" (since {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC)" if since else ""
-        who = f"process {named[1]} on `{named[2]}`{when}"
-    return PushdslError(
-        f"{who} is working with the same record", "wait until it ends, then make a new plan and apply that"
-    )
+        who, daemon = f"process {named[2]} on `{named[3]}`{when}", named[1] is not None
+    return HeldRecord(who, by_daemon=daemon)
 
 
 _REFUSALS = {

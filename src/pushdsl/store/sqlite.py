@@ -69,7 +69,7 @@ class SqliteFile:
                 # someone else is in the file just now: it works as it is, and the next to open it asks again
 
     def lock(self, *, shared: bool = False) -> AbstractContextManager[None]:  # one process, in any case
-        return lock.held(self.path.with_name(self.path.name + ".lock"))
+        return lock.held(self.path.with_name(self.path.name + ".lock"), daemon=shared)
 
     @contextmanager
     def telling(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import Connection, Engine, inspect
 
@@ -114,7 +114,7 @@ class RecordStore(Session):
         self._miss = statements.miss(dialect, UNBINDING_MILLISECONDS)
         self._keep_token = statements.keep_token(dialect)
 
-    def __enter__(self) -> RecordStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -95,8 +95,6 @@ PUT_ASIDE: Select[Any] = (
 
 COUNT_PUT_ASIDE: Select[Any] = select(func.count()).select_from(message).where(_ours(message), message.c.why != _EMPTY)
 
-COUNT_PUT_ASIDE: Select[Any] = select(func.count()).select_from(message).where(_ours(message), message.c.why != _EMPTY)
-
 
 def keep_balance(dialect: Dialect) -> Executable:
     kept: Executable = _keep(balance, dialect, _all(balance))
