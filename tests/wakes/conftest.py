@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from itertools import count
 from typing import Any, Protocol
 
@@ -112,7 +113,7 @@ def nats() -> Iterator[Nats]:
     """Needs a server with JetStream at `PUSHDSL_TEST_NATS`, or on this machine."""
     server = os.environ.get(NATS, "nats://127.0.0.1:4222")
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    if not asyncio.run(_answers(server)):
+    if not _is_there(server):
         pytest.skip(f"no NATS with JetStream: set {NATS}, or run `nats-server -js`")
     tested = Nats(f"{server}/{name}")
     yield tested
@@ -121,12 +122,18 @@ def nats() -> Iterator[Nats]:
     asyncio.run(delete_stream(server, name))
 
 
+@cache
+def _is_there(server: str) -> bool:
+    return asyncio.run(_answers(server))
+
+
 async def _answers(server: str) -> bool:
     import nats as client
 
     try:
-        connection = await client.connect(server, allow_reconnect=False, connect_timeout=1, error_cb=_silent)
-    except (client.errors.Error, OSError):
+        async with asyncio.timeout(2):  # the client tries for minutes
+            connection = await client.connect(server, allow_reconnect=False, connect_timeout=1, error_cb=_silent)
+    except (client.errors.Error, OSError, TimeoutError):
         return False
     try:
         await connection.jetstream().account_info()
