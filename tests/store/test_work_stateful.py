@@ -42,7 +42,8 @@ from pushdsl.store import PLANNER, Dirty, Ended, Lease, Push, Rate, Rest, Round,
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WINDOW = timedelta(seconds=1)
-SEND, ANSWER, LEASE, PLAN = 2.0, 2.0, 6.0, 5.0
+SEND, ANSWER, LEASE, PLAN = 2.0, 6.0, 6.0, 5.0
+"""Seconds; a lease can end before its round's deadline."""
 FAST = Rate(1_000_000)
 CELLS: Mapping[CellKey, str] = {
     CellKey("x", "a", ""): "A",
@@ -233,6 +234,12 @@ class Work(RuleBasedStateMachine):
                     self.to_siblings(want.cell.key, want.count)
             self.store.leave(plan.lease)
 
+    @rule()
+    def plan(self) -> None:
+        self.look(100)
+        if self.plans:
+            self.desire(True)
+
     @precondition(lambda self: self.plans)
     @rule()
     def planner_dies(self) -> None:
@@ -276,6 +283,32 @@ class Work(RuleBasedStateMachine):
                 self.land(worker, push)
             elif fate == "flies":
                 worker.flying.append(push)
+
+    @rule(sku=skus, quantity=st.integers(0, 3), store=st.sampled_from(STORES), fate=st.sampled_from(["flies", "lands"]))
+    def all_goes_well_until_it_is_sent(self, sku: str, quantity: int, store: str, fate: Fate) -> None:
+        """What takes many rules one by one, so that more happens afterwards."""
+        self.stock_changes(sku, quantity, 1, False)
+        self.plan()
+        self.time_passes(1)
+        if all(worker.lease is None for worker in self.workers):
+            self.take_lane(0, store)
+            if self.workers[0].only_leased:
+                self.intend(0, 50)
+            if self.workers[0].may_send(self.now):
+                self.send(0, [fate] * 4)
+
+    @precondition(lambda self: all(worker.lease is None for worker in self.workers))
+    @rule(sku=skus, first=st.integers(0, 2), then=st.integers(0, 2))
+    def a_plan_takes_longer_than_a_push(self, sku: str, first: int, then: int) -> None:
+        self.stock_changes(sku, first, 1, False)
+        self.plan()
+        self.time_passes(1)
+        self.stock_changes(sku, then, 1, False)
+        self.look(100)
+        for store in STORES:
+            self.serve(store)
+        if self.plans:
+            self.desire(True)
 
     @precondition(lambda self: any(worker.flying for worker in self.workers))
     @rule(number=workers, arrives=st.booleans())
@@ -349,6 +382,12 @@ class Work(RuleBasedStateMachine):
         deadline, push = self.orphans.pop()
         if self.now < deadline:
             self.shop[push.key] = push.quantity
+
+    def land_those_that_can_wait_no_longer(self, until: datetime) -> None:
+        for deadline, push in self.orphans:
+            if self.now < deadline <= until:
+                self.shop[push.key] = push.quantity
+        self.orphans = [one for one in self.orphans if one[0] > until]
 
     @rule(seconds=st.sampled_from([0.1, 1, 3, 7, 20]))
     def time_passes(self, seconds: float) -> None:
@@ -432,7 +471,6 @@ class Work(RuleBasedStateMachine):
             self.record(0, [0, 0, 0, 0], False)
         self.workers = [Worker() for _ in self.workers]
         self.plans.clear()
-        self.orphans.clear()
 
     def drain(self) -> None:
         """One worker does what the record says is to be done, at the time that it says."""
@@ -440,16 +478,16 @@ class Work(RuleBasedStateMachine):
             self.sweep()
             awake, seconds = self.store.awake()
             if not awake and seconds is None:
+                self.land_those_that_can_wait_no_longer(self.now + timedelta(days=1))
                 return
             for name in awake:
                 if name == PLANNER:
-                    self.look(100)
-                    if self.plans:
-                        self.desire(True)
+                    self.plan()
                 else:
                     self.serve(name)
             if not awake:
                 assert seconds is not None
+                self.land_those_that_can_wait_no_longer(self.now + timedelta(seconds=seconds))
                 self.now += timedelta(seconds=seconds)
         raise AssertionError("there is always something to do")
 
@@ -498,7 +536,8 @@ def test_without_repair_a_frozen_workers_call_leaves_a_wrong_shop(on_sqlite: Cal
     with opened(on_sqlite(), repair=repair) as (shared, reader):
         work = Work(shared, reader)
         work.stock_changes("A", 3, 1, False)
-        plan_all(work)
+        work.plan()
+        work.time_passes(1)
         work.take_lane(0, "y")
         work.intend(0, 50)
         work.send(0, ["flies"] * 4)
@@ -525,9 +564,3 @@ def opened(url: str, *, repair: bool = True) -> Iterator[tuple[WorkStore, Connec
         assert isinstance(shared, WorkStore)
         yield shared, reader
     engine.dispose()
-
-
-def plan_all(work: Work) -> None:
-    work.look(100)
-    work.desire(True)
-    work.time_passes(1)

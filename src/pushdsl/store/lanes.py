@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from pushdsl.model import CellKey, Mode, PlannedCell, Reason, RecordedLive, Status
 from pushdsl.store import opening, statements, work_statements
 from pushdsl.store.ledgers import LAST_GENERATION, SOME, LedgerStore, Trigger
 from pushdsl.store.session import milliseconds, time_of
 from pushdsl.store.store import Finished, RecordStore
+from pushdsl.store.tables import lane
 
 PLANNER = ""
 """The lane of whoever plans for a tenant; the others have the names of stores."""
@@ -189,6 +190,19 @@ def open_work(
     return WorkStore(database, engine, tenant, clock, repair=repair, waker=waker, database_time=database_time)
 
 
+def open_existing_work(url: str, clock: Callable[[], datetime], *, tenant: str = "") -> WorkStore | None:
+    """As `open_work`, to look at and not to make: None where no work was ever kept."""
+    database = opening.database_at(url)
+    if not database.exists():
+        return None
+    engine = opening.connect(database, create=False)
+    with database.telling():
+        if inspect(engine).has_table(lane.name):
+            return WorkStore(database, engine, tenant, clock)
+    engine.dispose()
+    return None
+
+
 class WorkStore(RecordStore):
     """The work of an open record; every method is one transaction, and raises PushdslError.
 
@@ -281,10 +295,11 @@ class WorkStore(RecordStore):
                 changes.add(want, known.get((want.cell.store, want.cell.store_sku, want.cell.location)))
             self._carry_out(connection, changes)
             cleared = [self._dirty_row(one, now) for one in planned]
-            self._many(
+            gone = self._many(
                 connection, work_statements.CLEAR_DIRTY, [_without(row, "p_count", "p_first_at") for row in cleared]
             )
-            self._many(connection, work_statements.LESSEN_DIRTY, cleared)
+            if gone < len(cleared):
+                self._many(connection, work_statements.LESSEN_DIRTY, cleared)
             self._mark_all(connection, changes.marks, now)
             self._wake_at(connection, changes.due)
         return True
@@ -300,7 +315,7 @@ class WorkStore(RecordStore):
             self._many(connection, work_statements.FORGET_HELD, (self._key(_key(row)) for row in rows))
             skus = {(row.store, row.store_sku): row.sku for row in rows}
             self._mark_all(connection, [Trigger(sku, Reason.SCHEDULE, *where) for where, sku in skus.items()], now)
-            self._plan_again(connection, connection.execute(work_statements.LEFT, self._ours()).fetchall(), now)
+            self._plan_what_changed(connection, now)
         return len(rows)
 
     # ---- lanes --------------------------------------------------------------------------------------
@@ -466,6 +481,10 @@ class WorkStore(RecordStore):
         return WorkSummary(tuple(summaries), to_plan, time_of(since), in_flight)
 
     # ---- below: planning ----------------------------------------------------------------------------
+
+    def _unbound(self, connection: Connection) -> Sequence[Any]:
+        """As the record has it, whose tables are all there once work was done on it."""
+        return connection.execute(statements.UNBOUND, self._ours()).fetchall()
 
     def _now(self, connection: Connection) -> int:
         if self._asks_time:
@@ -644,7 +663,7 @@ class WorkStore(RecordStore):
         later = {"p_recheck_at": now + TIRED_MILLISECONDS}
         self._many(connection, self._hold, (self._key(x.push.key) | {"p_sku": x.push.sku} | later for x in tired))
         self._put_back(connection, more, now)
-        self._plan_what_changed(connection, [one.push.key for one in ended], now)
+        self._plan_what_changed(connection, now)
         store = ended[0].push.key.store if ended else ""
         if more:
             self._wake_at(connection, {store: min(_due_again(one, now) for one in more)})
@@ -681,16 +700,9 @@ class WorkStore(RecordStore):
             ),
         )  # fmt: skip
 
-    def _plan_what_changed(self, connection: Connection, keys: Sequence[CellKey], now: int) -> None:
-        """Plans what triggers asked for while it was being pushed."""
-        wanted = set(keys)
-        rows = [
-            row for row in self._cells(connection, {(key.store, key.store_sku) for key in keys})
-            if row.again and _key(row) in wanted
-        ]  # fmt: skip
-        self._plan_again(connection, rows, now)
-
-    def _plan_again(self, connection: Connection, rows: Sequence[Any], now: int) -> None:
+    def _plan_what_changed(self, connection: Connection, now: int) -> None:
+        """Plans what triggers asked for while it was being pushed, of all cells whose push has ended."""
+        rows = connection.execute(work_statements.LEFT, self._ours()).fetchall()
         triggers = [
             Trigger(row.sku, row.again_reason, row.store, row.store_sku, row.again, bool(row.again_forced))
             for row in rows

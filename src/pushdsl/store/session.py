@@ -59,9 +59,12 @@ class Session:
     def _numbers(self, connection: Connection, count: int, kind: str = LAST_RECORD) -> range:
         """The next numbers of records, or of another kind; none is given twice, even when its record was deleted."""
         name = {"p_tenant": self._tenant, "p_name": kind}
-        if not connection.execute(statements.ADD_TO_META, name | {"p_more": count}).rowcount:
+        if not count:
+            return range(0)
+        last = connection.execute(statements.ADD_TO_META, name | {"p_more": count}).scalar()
+        if last is None:
             connection.execute(statements.WRITE_META, name | {"p_value": count})
-        last = connection.execute(statements.READ_META, name).scalar_one()
+            last = count
         return range(last - count + 1, last + 1)
 
     def number(self, name: str) -> int | None:

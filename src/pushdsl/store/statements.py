@@ -88,10 +88,11 @@ def _at_key(table: FromClause) -> ColumnElement[bool]:
 READ_META: Select[int] = select(meta.c.value).where(_tenant(meta), meta.c.name == _p(meta, "name"))
 WRITE_META: Insert = insert(meta).values(_values(meta, "tenant", "name", "value"))
 CHANGE_META: Update = update(meta).where(_tenant(meta), meta.c.name == _p(meta, "name")).values(value=_p(meta, "value"))
-ADD_TO_META: Update = (
+ADD_TO_META = (
     update(meta)
     .where(_tenant(meta), meta.c.name == _p(meta, "name"))
     .values(value=meta.c.value + bindparam("p_more", type_=meta.c.value.type))
+    .returning(meta.c.value)
 )
 
 # ---- state ------------------------------------------------------------------------------------------
