@@ -149,6 +149,7 @@ def test_an_unknown_option_exits_with_1_and_is_named(command: str, capsys: pytes
         "new-plugin": ["acme"],
         "export": ["--out", "taken"],
         "push-now": ["shopee_my"],
+        "replay": ["orders.csv"],
     }.get(command, [])
 
     with pytest.raises(SystemExit) as exit:

@@ -64,7 +64,8 @@ def differences(snapshot: Snapshot, balances: Mapping[StockKey, Balance]) -> Ite
     """
     for line in snapshot.lines:
         balance = balances.get(line.key, NOTHING)
-        for kind, quantity in _changes(line, balance, first=balance.last_sequence(snapshot.source) is None):
+        changes = _changes(line, balance, first=balance.last_sequence(snapshot.source) is None)
+        for kind, quantity in sorted(changes):  # as their ids are, so that none of them is late
             yield StockEvent(
                 id="/".join([_part(snapshot.source), _part(line.warehouse), line.sku, kind, str(snapshot.sequence)]),
                 source=snapshot.source,

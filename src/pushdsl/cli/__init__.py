@@ -33,6 +33,7 @@ COMMANDS = {
     "platforms": "list the installed platforms",
     "sandbox": "run local stores that speak the platforms' real APIs",
     "new-plugin": "write a platform of your own that keeps the contract at once",
+    "replay": "play a shop's orders against local stores that are pushed to meanwhile",
     "demo": "play a whole example against local stores",
 }
 

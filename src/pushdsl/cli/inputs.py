@@ -34,13 +34,13 @@ def add_facts(parser: argparse.ArgumentParser) -> None:
 
 def add_at(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--at", type=_moment, metavar="TIME", help="plan as of this time, as in 2026-11-11T00:00:00Z (default: now)"
+        "--at", type=moment, metavar="TIME", help="plan as of this time, as in 2026-11-11T00:00:00Z (default: now)"
     )
 
 
 def add_since(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--since", type=_moment, metavar="TIME", help="only records from then on, as in 2026-11-11T00:00:00Z"
+        "--since", type=moment, metavar="TIME", help="only records from then on, as in 2026-11-11T00:00:00Z"
     )
 
 
@@ -77,7 +77,7 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -14,8 +14,9 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import get_args
 
 import aiohttp
@@ -31,6 +32,8 @@ class SandboxServer:
         self.calls = 0
         self.refreshes = 0
         self.base_url = ""
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        """Its clock; whoever plays another day puts in that day's."""
         self._faults: deque[Fault] = deque()
         self._runner: web.AppRunner | None = None
 
