@@ -6,9 +6,9 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,20 @@ from tests.shop import SIMULATED, make_project
 
 from pushdsl.cli import main
 from pushdsl.errors import PushdslError
-from pushdsl.model import CellKey, Live, PlannedCell
+from pushdsl.model import CellKey, Live, PlannedCell, Reason
 from pushdsl.settings import read_settings
-from pushdsl.store import RecordStore, open_existing, open_store
+from pushdsl.store import (
+    PLANNER,
+    Lease,
+    Push,
+    Rate,
+    RecordStore,
+    Trigger,
+    Want,
+    open_existing,
+    open_store,
+    open_work,
+)  # fmt: skip
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COMMANDS = ("status", "plan --summary", "apply", "plan --summary", "apply", "status", "records --limit 99",
@@ -300,3 +311,27 @@ def test_no_command_repeats_the_password(
         assert "does not take this user and password" in said
         assert "hunter2" not in said
         assert "anna" not in said
+
+
+def test_a_process_that_stands_still_in_a_transaction_loses_it_and_hinders_no_other(url: str) -> None:
+    impatient = make_url(url).update_query_dict({"timeout": "0.4"}).render_as_string(hide_password=False)
+    trigger = Trigger("M", Reason.STOCK_IN_MANUAL)
+    with open_work(impatient, lambda: NOON) as frozen, open_work(impatient, lambda: NOON) as other:
+        planner = frozen.lease(PLANNER, "me", seconds=10)
+        assert isinstance(planner, Lease)
+        cell = PlannedCell("shop", "MUG", "", "M", "Mugs", 9, 7, "normal", None, None, "push", "")
+        frozen.desire(planner, (), [Want(cell, (0, 0), 1, Reason.STOCK_IN_MANUAL, 0)], window=timedelta(0))
+        lane = frozen.lease("shop", "me", seconds=10)
+        assert isinstance(lane, Lease)
+
+        def stand_still(pushes: Sequence[Push]) -> int:
+            other.mark([trigger])  # waits for the transaction that this is called in
+            return len(pushes)
+
+        with pytest.raises(PushdslError, match="was lost"):
+            frozen.intend(
+                lane, limit=9, send_seconds=1, answer_seconds=1, lease_seconds=3, rate=Rate(9), calls=stand_still
+            )
+
+        work = other.work()
+        assert (work.to_plan, work.in_flight, work.lanes[0].waiting) == (1, 0, 1), "the other's is there, its own not"

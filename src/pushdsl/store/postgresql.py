@@ -92,7 +92,9 @@ class PostgresqlDatabase:
             return "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         durable = "" if options.get("pushdsl_durable") else "SET LOCAL synchronous_commit = off; "
         alone = f"SELECT pg_advisory_xact_lock({_key('write', options.get('pushdsl_tenant', ''))})"
-        return f"{durable}SET LOCAL lock_timeout = {self.timeout_milliseconds}; {alone}"
+        # a process that stands still with a lock would have all others stand still too; so its transaction is ended
+        idle = f"SET LOCAL idle_in_transaction_session_timeout = {max(self.timeout_milliseconds // 2, 1)}"
+        return f"{durable}SET LOCAL lock_timeout = {self.timeout_milliseconds}; {idle}; {alone}"
 
     def opened(self, engine: Engine) -> None:
         pass
