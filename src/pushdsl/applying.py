@@ -75,7 +75,7 @@ def apply(
     sending = list(cells.having("push", "held", "unchanged") if now else cells.having("push"))
     stores = [inputs.rules.stores[name] for name in sorted({cell.store for cell in sending})]
     check_settings(project.settings, project.platforms, stores)
-    with open_store(project.settings.record_url) as record, record.lock():
+    with open_store(project.settings.record_url, tenant=project.settings.tenant) as record, record.lock():
         reaching = reach(project.settings, project.platforms, stores, inputs.limits, record)
         record.interrupted(pace.now())
         why = reason or (Reason.PUSH_NOW if now else Reason.RULE_CHANGE)

@@ -74,7 +74,7 @@ def answer_in(address: str, state: str) -> dict[str, str]:
 
 def authorize(project: Project, store: Store, answer: Mapping[str, str], pace: Pace = Pace()) -> Authorized:  # noqa: B008
     """Exchanges the answer for tokens and keeps them. Raises PushdslError where the platform refuses."""
-    with open_store(project.settings.record_url) as record:
+    with open_store(project.settings.record_url, tenant=project.settings.tenant) as record:
         return asyncio.run(_exchange(project, store, answer, record, pace))
 
 

@@ -164,7 +164,7 @@ def _recorded(settings: Settings) -> tuple[RecordedLive | None, Mapping[StockKey
         return None, {}
     from pushdsl.store import open_existing
 
-    record = open_existing(settings.record_url)
+    record = open_existing(settings.record_url, tenant=settings.tenant)
     if record is None:
         return None, {}
     with record:

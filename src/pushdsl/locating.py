@@ -45,7 +45,7 @@ def locate(
 ) -> Located:
     """Asks the store. Raises SettingsError, and PushdslError with the platform's words where it does not say."""
     check_settings(project.settings, project.platforms, [store])
-    with open_store(project.settings.record_url) as record:
+    with open_store(project.settings.record_url, tenant=project.settings.tenant) as record:
         reaching = reach(project.settings, project.platforms, [store], limits, record)
         found = asyncio.run(_found(reaching[store.name], pace))
     if isinstance(found, Failure):

@@ -37,7 +37,7 @@ def vault_of(settings: Settings, record: RecordStore) -> RecordVault | None:
 
 def check_settings(settings: Settings, platforms: InstalledPlatforms, stores: Iterable[Store]) -> None:
     """Raises SettingsError where a store cannot be reached for want of settings; makes no record."""
-    record = open_existing(settings.record_url)
+    record = open_existing(settings.record_url, tenant=settings.tenant)
     if record is None:
         for store in stores:
             account_settings(settings, store, platforms.get(store.platform).platform)

@@ -47,7 +47,7 @@ def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace())
     declared = inputs.rules.stores[store]
     check_settings(project.settings, project.platforms, [declared])
     known = {key: live.quantity for key, live in live_of(inputs.facts)}
-    with open_store(project.settings.record_url) as record, record.lock():
+    with open_store(project.settings.record_url, tenant=project.settings.tenant) as record, record.lock():
         began = pace.now()
         reaching = reach(project.settings, project.platforms, [declared], inputs.limits, record)
         results = asyncio.run(_read_all(inputs.facts, reaching[store], pace))

@@ -59,6 +59,8 @@ class Settings:
     zeroing_limit_percent: int = 20
     record: str | MissingVariable = field(default=RECORD, repr=False)
     """The address of the store of record; it may hold a password."""
+    tenant: str = ""
+    """Whose part of the record it is, where several sellers share one."""
     token_key: str | MissingVariable | None = field(default=None, repr=False)
     """Seals the tokens in the record; several with commas between, the first of them seals."""
     tokens_in_clear: bool = False
@@ -89,7 +91,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
     _only(table, {"push", "record", "limits", "accounts", "run", "sources"}, FILE)
     push, record = _table(table, "push"), _table(table, "record")
     _only(push, {"enabled", "zeroing_limit_percent"}, "[push]")
-    _only(record, {"url", "token_key", "tokens"}, "[record]")
+    _only(record, {"url", "tenant", "token_key", "tokens"}, "[record]")
     all_accounts = _table(table, "accounts")
     accounts = {name: dict(_table(all_accounts, name, "accounts")) for name in all_accounts}
     capabilities = {name: _table(account, "capabilities", f"accounts.{name}") for name, account in accounts.items()}
@@ -100,6 +102,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] = os.environ) -> 
         push_enabled=_typed(push, "enabled", bool, True, "[push]"),
         zeroing_limit_percent=_percentage(push),
         record=_address(folder, record, environment),
+        tenant=_tenant(record),
         token_key=_token_key(record, environment),
         tokens_in_clear=_tokens_in_clear(record),
         accounts={name: _resolved(name, account, environment) for name, account in accounts.items()},
@@ -198,6 +201,14 @@ def _token_key(record: Mapping[str, object], environment: Mapping[str, str]) -> 
     if not isinstance(key, str | MissingVariable) or not key:
         raise SettingsError("`token_key` in [record] is no text", 'write { env = "PUSHDSL_TOKEN_KEY" }')
     return key
+
+
+def _tenant(record: Mapping[str, object]) -> str:
+    name = _typed(record, "tenant", str, "", "[record]")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,64}", name):
+        help = "use letters, digits, `.`, `_` and `-`, 64 at most"
+        raise SettingsError(f"`tenant` in [record] is `{name}`", help)
+    return name
 
 
 def _tokens_in_clear(record: Mapping[str, object]) -> bool:

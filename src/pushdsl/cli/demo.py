@@ -117,7 +117,7 @@ def _proof(planned: Plan, stores: Mapping[str, Store], shops: LocalShops) -> Ite
 
 def _print_newest_records(project: Project) -> None:
     """Two of each store, of the thousands that were kept."""
-    record = open_existing(project.settings.record_url)
+    record = open_existing(project.settings.record_url, tenant=project.settings.tenant)
     if record is not None:
         with record:
             stores = [summary.store for summary in record.summary()]

@@ -52,7 +52,7 @@ def _history(project: Project, since: datetime | None) -> Iterator[Sequence[Reco
     """All records that were begun or ended since then, by number, some at a time."""
     from pushdsl.store import open_existing
 
-    record = open_existing(project.settings.record_url)
+    record = open_existing(project.settings.record_url, tenant=project.settings.tenant)
     if record is None:
         return
     with record:

@@ -12,7 +12,7 @@ from pushdsl.store import Trigger, open_existing, open_work
 
 def daemon_of(project: Project) -> HeldRecord | None:
     """Who it is, if a daemon works with the project's record; raises HeldRecord where another command does."""
-    record = open_existing(project.settings.record_url)
+    record = open_existing(project.settings.record_url, tenant=project.settings.tenant)
     if record is None:
         return None
     with record:
@@ -27,7 +27,7 @@ def daemon_of(project: Project) -> HeldRecord | None:
 
 def leave(project: Project, triggers: Sequence[Trigger]) -> None:
     """Has the daemon plan and push these; it looks for what is due every second."""
-    with open_work(project.settings.record_url, Pace().now) as work:
+    with open_work(project.settings.record_url, Pace().now, tenant=project.settings.tenant) as work:
         work.mark(triggers)
 
 

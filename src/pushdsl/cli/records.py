@@ -48,7 +48,8 @@ def print_records(found: Sequence[Record]) -> None:
 
 def _find(args: argparse.Namespace) -> list[Record]:
     known_filters(args)
-    record = open_existing(project_of(args).settings.record_url)
+    settings = project_of(args).settings
+    record = open_existing(settings.record_url, tenant=settings.tenant)
     if record is None:
         return []
     with record:

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _failed(project: Project, args: argparse.Namespace) -> list[Record]:
     """The newest record of every cell where that one failed; a push that a crash cut off has failed too."""
-    record = open_existing(project.settings.record_url)
+    record = open_existing(project.settings.record_url, tenant=project.settings.tenant)
     if record is None:
         return []
     with record, record.lock():
@@ -89,7 +89,7 @@ def _matching(record: RecordStore, args: argparse.Namespace) -> list[Record]:
 
 def _leave(project: Project, args: argparse.Namespace, daemon: HeldRecord) -> int:
     """A daemon pushes what failed; what it has under way has no end yet, and is its own affair."""
-    with open_store(project.settings.record_url) as record:
+    with open_store(project.settings.record_url, tenant=project.settings.tenant) as record:
         failed = _matching(record, args)
     if not failed and args.store is not None:
         known_store(args.store, cycle.read_inputs(project))

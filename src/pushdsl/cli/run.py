@@ -14,13 +14,15 @@ from pathlib import Path
 
 from pushdsl.alerting import limits, telling
 from pushdsl.cli.inputs import add_facts, add_rules, project_of
-from pushdsl.cycle import open_project
+from pushdsl.cycle import Project, open_project
 from pushdsl.daemon import Daemon, Spec
 from pushdsl.errors import PushdslError
 from pushdsl.report.logs import formatter
-from pushdsl.settings import FILE
+from pushdsl.settings import FILE, read_settings
 from pushdsl.wakes import wake_of
 from pushdsl.watching import Watch, routes
+
+log = logging.getLogger("pushdsl.run")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,38 +42,65 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     specs = list(_specs(args))
-    first = specs[0].project.settings
-    settings = replace(first.run, listen=args.listen or first.run.listen)
+    shared = specs[0].project.settings if args.tenants is None else read_settings(args.tenants)
+    settings = replace(shared.run, listen=args.listen or shared.run.listen)
     with _logging(args.log):
-        wake = None if args.once else wake_of(settings.wake, first.record_url, settings.stores_at_once)
-        daemon = Daemon(settings, first.record_url, wake)
+        wake = None if args.once else wake_of(settings.wake, shared.record_url, settings.stores_at_once)
+        daemon = Daemon(settings, shared.record_url, wake)
         return asyncio.run(_work(daemon, specs, args))
 
 
 def _specs(args: argparse.Namespace) -> Iterator[Spec]:
     if args.tenants is None:
-        yield Spec(project_of(args))
+        project = project_of(args)
+        yield Spec(project, project.settings.tenant)
         return
+    record = read_settings(args.tenants).record_url
     folders = sorted(folder.parent for folder in args.tenants.glob(f"*/{FILE}"))
     if not folders:
         raise PushdslError(
             f"no folder in `{args.tenants}` has a `{FILE}`", "give each seller a folder with rules, facts and settings"
         )
     for folder in folders:
-        yield Spec(open_project([folder]), folder.name)
+        yield _seller(open_project([folder]), folder, record)
+
+
+def _seller(project: Project, folder: Path, record: str) -> Spec:
+    """Raises PushdslError where its own commands would look into another record than the daemon writes."""
+    settings = project.settings
+    if settings.record_url != record or settings.tenant != folder.name:
+        raise PushdslError(
+            f"`{folder / FILE}` does not name its part of the record that all sellers share",
+            f'write `url` as `{folder.parent / FILE}` has it, and `tenant = "{folder.name}"`, under `[record]`',
+        )
+    return Spec(project, folder.name)
 
 
 async def _work(daemon: Daemon, specs: list[Spec], args: argparse.Namespace) -> int:
     stop, watch = asyncio.Event(), _watch(daemon)
     async with daemon.opened():
         with _stopped_by_signals(stop):
-            for spec in specs:
-                await daemon.add(spec, allow_zeroing=args.allow_zeroing)
+            all_there = await _take_on(daemon, specs, args.allow_zeroing)
             if args.once:
-                return 0 if await daemon.run_once(stop) else 6
+                return 0 if await daemon.run_once(stop) and all_there else 6
             async with telling(daemon.settings, watch.stand, daemon.pace):
                 await daemon.run(stop, lines=args.lines)
     return 0
+
+
+async def _take_on(daemon: Daemon, specs: list[Spec], allow_zeroing: bool) -> bool:
+    """Whether all sellers are worked for; of several the faults of one are told and stop no other."""
+    all_there = True
+    for spec in specs:
+        try:
+            await daemon.add(spec, allow_zeroing=allow_zeroing)
+        except PushdslError as error:
+            if len(specs) == 1:
+                raise
+            all_there = False
+            log.error("%s", error.message, extra={"tenant": spec.name, "help": error.help, "event": "not taken on"})
+            daemon.alarm(spec.name, "not taken on", "", error.message)
+    return all_there
 
 
 def _watch(daemon: Daemon) -> Watch:

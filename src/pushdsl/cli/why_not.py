@@ -87,7 +87,7 @@ def _newest(project: Project, store: str, store_sku: str) -> dict[str, Record]:
     """The newest record of each cell of the listing, by location, the newest of all first."""
     from pushdsl.store import open_existing
 
-    record = open_existing(project.settings.record_url)
+    record = open_existing(project.settings.record_url, tenant=project.settings.tenant)
     if record is None:
         return {}
     with record:

@@ -1,0 +1,68 @@
+"""Several sellers on one record: each command of a seller's own folder sees that seller's part and no other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pushdsl.cli import main
+from pushdsl.model import Status
+from pushdsl.store import open_existing
+from tests.shop import SIMULATED, make_project
+
+
+@pytest.fixture
+def sellers(tmp_path: Path) -> Path:
+    """Two sellers of two mugs each, in one record."""
+    record = f'[record]\nurl = "sqlite:///{tmp_path}/record.db"\n'
+    (tmp_path / "pushdsl.toml").write_text(record + "[run]\nwindow = 0\n", "utf-8")
+    for number, name in enumerate(["anna", "ben"], 1):
+        folder = make_project(tmp_path / name, SIMULATED, skus=2 * number)
+        (folder / "pushdsl.toml").write_text(f'{record}tenant = "{name}"\n[run]\nwindow = 0\n', "utf-8")
+    return tmp_path
+
+
+def test_one_daemon_works_for_all_and_each_sees_its_own(
+    sellers: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["run", "--tenants", str(sellers), "--once"]) == 0
+
+    pushed = {}
+    for name in ("anna", "ben"):
+        record = open_existing(f"sqlite:///{sellers}/record.db", tenant=name)
+        assert record is not None
+        with record:
+            pushed[name] = len(record.records(status=Status.SUCCESSFULLY))
+    assert pushed == {"anna": 6, "ben": 12}
+    capsys.readouterr()
+    monkeypatch.chdir(sellers / "anna")
+    assert main(["records", "--json"]) == 0
+    assert {one["store_sku"] for one in json.loads(capsys.readouterr().out)} == {"MUG-00", "MUG-01"}
+    assert main(["apply"]) == 0
+    assert "6 cells: 0 to push, 6 unchanged" in capsys.readouterr().out
+
+
+def test_a_seller_whose_folder_names_another_record_is_refused(
+    sellers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sellers / "ben" / "pushdsl.toml").write_text("", "utf-8")
+
+    assert main(["run", "--tenants", str(sellers), "--once"]) == 1
+
+    said = capsys.readouterr().err
+    assert "does not name its part of the record" in said
+    assert 'tenant = "ben"' in said
+
+
+def test_a_seller_whose_rules_are_wrong_stops_nobody_else(sellers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (sellers / "anna" / "rules.push").write_text("push edition 1\nrule {", "utf-8")
+
+    assert main(["run", "--tenants", str(sellers), "--once"]) == 6
+
+    record = open_existing(f"sqlite:///{sellers}/record.db", tenant="ben")
+    assert record is not None
+    with record:
+        assert len(record.records(status=Status.SUCCESSFULLY)) == 12
+    assert "anna" in capsys.readouterr().err
