@@ -274,6 +274,14 @@ def test_a_snapshot_is_taken_with_its_age_and_what_vanished_is_put_aside_once(ru
     assert bench.ledger.balances(["B"])[StockKey("kl", "B")].on_hand == 5
 
 
+def test_a_snapshot_of_tomorrow_is_taken_as_of_now(run: Run) -> None:
+    async def work(bench: Bench) -> None:
+        await bench.intake.snapshot(Snapshot("facts", 1, NOON + timedelta(days=1), (StockLine("kl", "A", 5),)))
+
+    [(_, said, _)] = run(work).ledger.events("A")
+    assert said.occurred_at == NOON
+
+
 def test_messages_are_noted_and_put_aside_as_text_that_every_database_keeps(run: Run) -> None:
     async def work(bench: Bench) -> None:
         assert await bench.intake.note("webhooks/x", "1", "stock")

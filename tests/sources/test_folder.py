@@ -159,7 +159,7 @@ def test_a_file_of_tomorrow_is_taken_as_of_now(facts: Facts, run: Any) -> None:
         watch = facts.watch(desk)
         facts.write(HEAD + "kl,A,10,,,,\n", -24 * 60)
         assert await looked(watch) == Taken(1)
-        assert watch.age() == timedelta()
+        assert (watch.taken_at, watch.age()) == (facts.now, timedelta())
 
     desk = run(work)
 
@@ -177,6 +177,16 @@ def test_an_older_file_that_is_put_back_is_the_newest_word(facts: Facts, run: An
         assert await looked(facts.watch(desk)) == Taken(1)
 
     assert run(work).on_hand("A") == 15
+
+
+def test_a_file_that_is_written_twice_at_the_same_time_is_taken_twice(facts: Facts, run: Any) -> None:
+    async def work(desk: Any) -> None:
+        watch = facts.watch(desk)
+        for quantity in ("9", "10"):
+            facts.write(HEAD + f"kl,A,{quantity},,,,\n", 60)
+            assert await looked(watch) == Taken(1)
+
+    assert run(work).on_hand("A") == 10
 
 
 def test_a_row_that_vanished_stays_as_it_was_and_is_put_aside(facts: Facts, run: Any) -> None:

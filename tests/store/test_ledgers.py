@@ -407,7 +407,7 @@ def test_a_snapshot_becomes_what_differs(ledger: LedgerStore) -> None:
 
     assert first.intake.new == 4
     assert did(ledger) == [
-        ("count", 10), ("allocate", 3), ("safety", 2), ("count", 9), ("release", 2), ("tracked", 0),
+        ("allocate", 3), ("count", 10), ("safety", 2), ("count", 9), ("release", 2), ("tracked", 0),
     ]  # fmt: skip
     assert did(ledger, "B") == [("count", 0)]  # known from the first on, and known to be nothing
     assert second.intake.skus == {"A"}
@@ -423,6 +423,16 @@ def test_the_same_snapshot_again_changes_nothing_whatever_came_since(ledger: Led
 
     assert again.intake.new == 0
     assert figures(ledger) == (6, 0, 6)
+
+
+def test_the_same_snapshot_again_is_not_refused_after_a_late_event(ledger: LedgerStore) -> None:
+    told = snapshot(5, StockLine("kl", "A", 10, 2))
+    compared(ledger, told)
+    ledger.take([event("late", 3, Kind.ALLOCATE, 1, source="pos")], at=NOON)
+
+    again = compared(ledger, told)
+
+    assert (again.intake.new, again.intake.refused) == (0, ())
 
 
 def test_an_order_that_came_after_the_snapshot_was_taken_keeps_its_stock(ledger: LedgerStore) -> None:
