@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import Select
 
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, Status
 from pushdsl.store import (
@@ -23,6 +25,7 @@ from pushdsl.store import (
     Want,
     WorkStore,
     open_work,
+    work_statements,
 )  # fmt: skip
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -1117,3 +1120,15 @@ def test_a_wish_names_each_cell_of_a_listing(store: WorkStore, clock: Clock) -> 
     again = intend(store, replace(done.lease))
     assert isinstance(again, Round)
     assert [p.key.location for p in again.pushes] == ["south"]
+
+
+@pytest.mark.parametrize("statement", [work_statements.LEFT, work_statements.HELD, work_statements.NEXT_DUE])
+def test_what_is_asked_all_the_time_does_not_read_every_cell(
+    on_sqlite: Callable[[], str], clock: Clock, statement: Select[Any]
+) -> None:
+    with open_work(on_sqlite(), clock) as store, store._engine.connect() as connection:
+        asked = str(statement.compile(dialect=store._engine.dialect))
+        values = dict.fromkeys(("p_tenant", "p_store"), "") | {"p_now": 0, "p_step": 1, "param_1": 1}
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", values).fetchall()
+
+    assert all("INDEX cell_" in step[3] for step in plan)

@@ -268,7 +268,7 @@ Index("cell_due", cell.c.tenant, cell.c.store, cell.c.due_at, sqlite_where=_is_d
 _is_held = cell.c.recheck_at.is_not(None)
 Index("cell_held", cell.c.tenant, cell.c.recheck_at, sqlite_where=_is_held, postgresql_where=_is_held)
 _is_left = cell.c.again > literal_column("0")
-Index("cell_again", cell.c.tenant, sqlite_where=_is_left, postgresql_where=_is_left)
+Index("cell_again", cell.c.tenant, cell.c.again, sqlite_where=_is_left, postgresql_where=_is_left)
 _in_batch = record.c.batch.is_not(None)
 Index("record_of_batch", record.c.tenant, record.c.batch, sqlite_where=_in_batch, postgresql_where=_in_batch)
 

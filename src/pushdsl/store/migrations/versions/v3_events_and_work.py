@@ -27,7 +27,7 @@ def upgrade() -> None:
     _work()
     _index_where("cell_due", "cell", ["tenant", "store", "due_at"], "due_at IS NOT NULL")
     _index_where("cell_held", "cell", ["tenant", "recheck_at"], "recheck_at IS NOT NULL")
-    _index_where("cell_again", "cell", ["tenant"], "again > 0")
+    _index_where("cell_again", "cell", ["tenant", "again"], "again > 0")
     _index_where("record_of_batch", "record", ["tenant", "batch"], "batch IS NOT NULL")
 
 
