@@ -92,6 +92,7 @@ def test_every_command_has_a_section() -> None:
         ["retry", "--json"],
         ["records", "--json"],
         ["status", "--json"],
+        ["verify", "--json"],
         ["export", "--out", "taken", "--json"],
         ["platforms", "--json"],
     ],

@@ -29,6 +29,8 @@ COMMANDS = {
     "locations": "show which warehouses a store has",
     "records": "list what was pushed and how it ended",
     "status": "show how every store stands",
+    "events": "list what happened to a SKU's stock, and what it came to",
+    "verify": "recompute all stock from its events and compare",
     "export": "write the records and the plan of now as Parquet files",
     "platforms": "list the installed platforms",
     "sandbox": "run local stores that speak the platforms' real APIs",

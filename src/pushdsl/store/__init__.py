@@ -22,6 +22,7 @@ from pushdsl.store.lanes import (
     Want,
     WorkStore,
     WorkSummary,
+    open_existing_work,
     open_work,
 )
 from pushdsl.store.ledgers import Asked, Intake, LedgerStore, Trigger
@@ -31,5 +32,5 @@ from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary
 __all__ = [
     "PLANNER", "Asked", "Dirty", "Ended", "Execute", "Finished", "Intake", "LaneSummary", "Lease", "LedgerStore", "NoWaker", "Push", "Rate",
     "RecordStore", "Rest", "Round", "SealedGrant", "State", "StoreSummary", "Trigger", "Waker", "Want", "WorkStore",
-    "WorkSummary", "libpq_words", "open_existing", "open_store", "open_work",
+    "WorkSummary", "libpq_words", "open_existing", "open_existing_work", "open_store", "open_work",
 ]  # fmt: skip

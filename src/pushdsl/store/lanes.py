@@ -19,11 +19,10 @@ from typing import Any, Literal, Protocol
 from sqlalchemy import Connection, Engine, inspect, text
 
 from pushdsl.model import CellKey, Mode, PlannedCell, Reason, RecordedLive, Status
-from pushdsl.store import opening, statements, work_statements
+from pushdsl.store import opening, statements, tables, work_statements
 from pushdsl.store.ledgers import LAST_GENERATION, SOME, LedgerStore, Trigger
 from pushdsl.store.session import milliseconds, time_of
 from pushdsl.store.store import Finished, RecordStore
-from pushdsl.store.tables import lane
 
 PLANNER = ""
 """The lane of whoever plans for a tenant; the others have the names of stores."""
@@ -197,7 +196,7 @@ def open_existing_work(url: str, clock: Callable[[], datetime], *, tenant: str =
         return None
     engine = opening.connect(database, create=False)
     with database.telling():
-        if inspect(engine).has_table(lane.name):
+        if inspect(engine).has_table(tables.lane.name):
             return WorkStore(database, engine, tenant, clock)
     engine.dispose()
     return None
