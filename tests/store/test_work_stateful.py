@@ -311,6 +311,17 @@ class Work(RuleBasedStateMachine):
             self.desire(True)
 
     @precondition(lambda self: any(worker.flying for worker in self.workers))
+    @rule(sku=skus, quantity=st.integers(0, 3))
+    def others_go_on_while_a_worker_is_frozen(self, sku: str, quantity: int) -> None:
+        self.stock_changes(sku, quantity, 1, False)
+        self.time_passes(20)
+        self.plan()
+        self.time_passes(1)
+        for store in STORES:
+            if any(worker.lease is None for worker in self.workers):
+                self.serve(store)
+
+    @precondition(lambda self: any(worker.flying for worker in self.workers))
     @rule(number=workers, arrives=st.booleans())
     def a_call_comes_down(self, number: int, arrives: bool) -> None:
         worker = self.workers[self.one_who(number, lambda worker: bool(worker.flying))]
