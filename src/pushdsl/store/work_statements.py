@@ -237,7 +237,7 @@ NOT_AGAIN: Update = (
 LEFT: Select[Any] = select(cell).where(
     _ours(cell), cell.c.again > literal_column("0"), cell.c.generation <= cell.c.settled
 )
-"""Cells with such triggers whose push has ended, and was not one of a round."""
+"""Cells with such triggers whose push has ended."""
 DOUBT: Update = update(cell).where(_this_cell).values(known=literal_column("1"), quantity=null())
 """A late push may have arrived last: nobody knows what is shown."""
 
