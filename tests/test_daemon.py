@@ -4,132 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pushdsl import cycle
-from pushdsl.cycle import open_project
-from pushdsl.daemon import Daemon, Spec
 from pushdsl.errors import RefusedPlan, RuleError
-from pushdsl.ledger import Kind, StockEvent
-from pushdsl.model import Reason, Record, Status
+from pushdsl.model import Reason, Status
 from pushdsl.orders import Line, Message, Order, Ship, Sync
-from pushdsl.pacing import Pace
-from pushdsl.plugins.platform import Batch, Confirmed, Outcome, Refused, Temporary, Unauthorized, Unknown
-from pushdsl.plugins.simulated import SimulatedPlatform
-from pushdsl.run_settings import RunSettings
+from pushdsl.plugins.platform import Confirmed, Outcome, Unauthorized, Unknown
 from pushdsl.store import Trigger, WorkStore
+from tests.seller import BEGAN, BROKEN, BUSY, GONE, LOCKED, STORES, Seller, begun, listen
 from tests.shop import SIMULATED, edit_file, make_project, write_facts
-
-BEGAN = datetime(2026, 5, 4, 12, tzinfo=UTC)
-GONE = Refused("207", "SKU not exist", "not_found")
-LOCKED = Refused("promotion", "a promotion holds this listing", "locked")
-BROKEN = Temporary("the store answers with error 500")
-BUSY = Temporary("too many calls", 7.0)
-STORES = ("lazada_my", "shopee_my", "tiktok_my")
-
-
-def confirm(_: str) -> Outcome:
-    return Confirmed()
-
-
-@dataclass
-class Seller:
-    """A project of four mugs in three stores that answer what a test wants, and a daemon for it."""
-
-    folder: Path
-    at: datetime = BEGAN
-    name: str = ""
-    settings: RunSettings = field(default_factory=lambda: RunSettings(window=1.0))
-    answers: dict[str, Callable[[str], Outcome]] = field(default_factory=dict)
-    sent: list[tuple[str, str, int, datetime]] = field(default_factory=list)
-    _number: int = 0
-
-    def now(self) -> datetime:
-        return self.at
-
-    async def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-    def daemon(self) -> Daemon:
-        url = f"sqlite:///{self.folder}/.pushdsl/record.db"
-        return Daemon(self.settings, url, pace=Pace(self.now, self.sleep))
-
-    def spec(self) -> Spec:
-        return Spec(open_project([self.folder]), self.name)
-
-    def event(
-        self, sku: str, quantity: int, kind: Kind = Kind.COUNT, reason: Reason = Reason.STOCK_COUNT
-    ) -> StockEvent:
-        self._number += 1
-        return StockEvent(f"e{self._number}", "erp", self._number, self.at, reason, "kl", sku, kind, quantity)
-
-    def work(self, *steps: Callable[[WorkStore], object], allow_zeroing: bool = True) -> list[bool]:
-        """Each step is done to the record, and then all is pushed that can be; whether nothing was left after each."""
-
-        async def main() -> list[bool]:
-            daemon, done = self.daemon(), []
-            async with daemon.opened():
-                tenant = await daemon.add(self.spec(), allow_zeroing=allow_zeroing)
-                self.at += timedelta(seconds=1)  # what is told from now on is newer than the folder's own table
-                for step in steps:
-                    step(tenant.store)
-                    done.append(await daemon.run_once(asyncio.Event()))
-            return done
-
-        return asyncio.run(main())
-
-    def stock(self, **counts: int) -> Callable[[WorkStore], object]:
-        """A count of some mugs."""
-        return lambda store: store.ledger().take(
-            [self.event(sku.replace("_", "-"), count) for sku, count in counts.items()], at=self.at
-        )
-
-    def shows(self) -> dict[tuple[str, str], int]:
-        """What was sent last."""
-        return {(store, sku): quantity for store, sku, quantity, _ in self.sent}
-
-    def records(self, **filters: object) -> list[Record]:
-        from pushdsl.store import open_store
-
-        with open_store(f"sqlite:///{self.folder}/.pushdsl/record.db", tenant=self.name) as record:
-            return record.records(**filters)  # type: ignore[arg-type]
-
-    def counts(self, **filters: object) -> dict[tuple[str, str], int]:
-        """Triggers by status and detail."""
-        found: dict[tuple[str, str], int] = {}
-        for one in self.records(**filters):
-            key = one.status.value, one.detail
-            found[key] = found.get(key, 0) + one.count
-        return found
 
 
 @pytest.fixture
 def seller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seller:
     seller = Seller(make_project(tmp_path / "shop", SIMULATED, skus=4))
     listen(seller, monkeypatch)
-    return seller
-
-
-def listen(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def push(_: object, batch: Batch) -> Sequence[Outcome]:
-        store = batch.connection.store.name
-        seller.sent.extend((store, cell.store_sku, cell.quantity, seller.at) for cell in batch.cells)
-        answer = seller.answers.get(store, confirm)
-        return [answer(cell.store_sku) for cell in batch.cells]
-
-    monkeypatch.setattr(SimulatedPlatform, "push", push)
-
-
-def begun(seller: Seller) -> Seller:
-    """With ten to thirteen of each mug counted and pushed."""
-    assert seller.work(seller.stock(MUG_00=10, MUG_01=11, MUG_02=12, MUG_03=13)) == [True]
-    seller.sent.clear()
-    seller.at += timedelta(minutes=1)
     return seller
 
 
