@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -56,7 +56,7 @@ def read_orders(path: Path, since: datetime | None = None, until: datetime | Non
     return sorted(lines, key=lambda line: line.at)
 
 
-def by_invoice(lines: list[OrderLine]) -> Iterator[list[OrderLine]]:
+def by_invoice(lines: Sequence[OrderLine]) -> Iterator[list[OrderLine]]:
     """Lines of one invoice and one moment that stand together."""
     for _, some in groupby(lines, key=lambda line: (line.at, line.invoice)):
         yield list(some)
