@@ -46,6 +46,9 @@ log = logging.getLogger("pushdsl.run")
 
 DATABASE_THREADS = 8
 """On PostgreSQL; SQLite has one writer, and so one thread."""
+LONGEST_SECONDS = 60.0
+"""What is to be done is never put off for longer, but for a lease. INVARIANT: no less than a window, the pause before a
+repeat, and `PLAN_SECONDS`."""
 PAUSE_SECONDS = 1.0
 """After something went wrong that no lane is to blame for."""
 PRUNE_SECONDS = 3600.0
@@ -195,6 +198,7 @@ class Daemon:
         facts, store = tenant.inputs.facts, tenant.store
         if self.alone:
             store.free_all()
+            self._set_right(tenant)
         known = store.live()
         there = set(zip(known.store, known.store_sku, known.location, strict=True))
         news = [
@@ -325,14 +329,25 @@ class Daemon:
 
     async def _sweep_often(self, stop: asyncio.Event) -> None:
         """Every second each tenant's lanes are looked at, so that a wake that was lost is lost for a second only."""
+        seen = self.pace.now()
         while not stop.is_set():
+            before, seen = seen, self.pace.now()
             for tenant in list(self.tenants.values()):
                 try:
+                    if self.alone and seen < before:
+                        await self._threads(self._set_right, tenant)
                     await self._sweep(tenant)
                     self.observer.swept(tenant.name, self.pace.now())
                 except PushdslError as error:
                     log.error("%s", error.message, extra={"tenant": tenant.name, "help": error.help, "event": "failed"})
             await self._rest(stop, self.settings.sweep)
+
+    def _set_right(self, tenant: Tenant) -> None:
+        """The clock of a record in a file is this machine's, which may have been ahead."""
+        settings = self.settings
+        tenant.store.set_right(
+            longest=settings.lease + LONGEST_SECONDS, answer_seconds=settings.send + settings.answer
+        )  # fmt: skip
 
     async def _sweep(self, tenant: Tenant) -> None:
         if tenant.held_up:

@@ -580,6 +580,34 @@ def test_a_lane_that_was_taken_over_is_not_given_back_by_the_one_who_lost_it(sto
     assert isinstance(store.lease("shop", "third", seconds=LEASE), Rest)
 
 
+def test_a_clock_that_went_ahead_and_was_set_back_puts_nothing_off(store: WorkStore, clock: Clock) -> None:
+    clock.passes(3600)
+    trigger(store)
+    plan(store, wanted(28))
+    clock.passes(1)
+    begin(store)
+    trigger(store, CUP)
+    plan(store, wanted(7, CUP))
+    clock.passes(-3601)
+    assert store.awake()[0] == ()
+
+    store.set_right(longest=60, answer_seconds=5)
+
+    assert store.awake()[0] == ("shop",)
+    assert store.lease("shop", "next", seconds=LEASE) == Rest(clock.milliseconds + 5000), "its answer may still come"
+    clock.passes(5)
+    assert push_all(store) == [("CUP", 7), ("MUG", 28)]
+
+
+def test_what_is_put_off_for_a_moment_stays_so_when_a_clock_is_set_right(store: WorkStore, clock: Clock) -> None:
+    trigger(store)
+    plan(store, wanted(28))
+
+    store.set_right(longest=60, answer_seconds=5)
+
+    assert store.awake() == ((), 1.0)
+
+
 def test_an_intent_that_a_successor_finds_waits_for_its_deadline_and_then_the_newest_is_pushed(
     store: WorkStore, clock: Clock
 ) -> None:

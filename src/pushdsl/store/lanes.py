@@ -436,6 +436,19 @@ class WorkStore(RecordStore):
         with self._transaction(opening.WRITE) as connection:
             connection.execute(work_statements.FREE_LANES, self._ours() | {"p_now": self._now(connection)})
 
+    def set_right(self, *, longest: float, answer_seconds: float) -> None:
+        """Has done now what was put off by a clock that went ahead and has since been set back.
+
+        That is all that lies more than `longest` seconds ahead; what was sent may be answered for `answer_seconds`.
+        """
+        with self._transaction(opening.WRITE) as connection:
+            now = self._now(connection)
+            far = self._ours() | {"p_now": now, "p_far": now + round(longest * 1000)}
+            for statement in work_statements.NOT_FAR:
+                connection.execute(statement, far)
+            deadline = {"p_deadline": now + round(answer_seconds * 1000)}
+            connection.execute(work_statements.END_SOON, self._ours() | deadline | {"p_far": far["p_far"]})
+
     def awake(self) -> tuple[tuple[str, ...], float | None]:
         """The lanes that have something to do now, and in how many seconds the next will have, if any is known."""
         with self._transaction() as connection:

@@ -355,6 +355,23 @@ FREE_LANES: Update = (
 )
 """What the only process of a record may do when it starts: whoever held a lane is dead."""
 _now = bindparam("p_now", type_=BigInteger)
+_far = bindparam("p_far", type_=BigInteger)
+
+
+def _not_far(table: Table, *names: str) -> Update:
+    """What lies beyond `p_far` is now."""
+    far = [table.c[name] > _far for name in names]
+    values = {name: case((table.c[name] > _far, _now), else_=table.c[name]) for name in names}
+    return update(table).where(_ours(table), or_(*far)).values(values)
+
+
+NOT_FAR: tuple[Update, ...] = (
+    _not_far(cell, "due_at"),
+    _not_far(lane, "wake_at", "lease_until", "free_at", "paused_until"),
+    _not_far(app, "free_at"),
+)
+"""After a clock was set back."""
+END_SOON: Update = update(batch).where(_ours(batch), batch.c.deadline > _far).values(deadline=_p(batch, "deadline"))
 AWAKE: Select[Any] = (
     select(lane.c.store)
     .where(
