@@ -82,6 +82,8 @@ class TestStatus:
             seller.folder / "facts/listings.csv", "shopee_my,MUG-02,1000,5002,MUG-02", "shopee_my,MUG-02,1000,5002,"
         )
         edit_file(seller.folder / "facts/stock.csv", "kl,MUG-03,13\n", "")
+        with (seller.folder / "facts/listings.csv").open("a", encoding="utf-8") as file:
+            file.write("shopee_my,CUP,1001,5009,CUP\n")  # no rule covers it, which is another matter
 
         said = ask("status", "--json")
 

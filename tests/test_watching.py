@@ -194,6 +194,13 @@ class TestIncidents:
 
         watched(seller, then=look)
 
+    def test_what_holds_a_tenant_up_is_told_by_the_tenant_alone(self, seller: Seller) -> None:
+        async def look(watch: Watch) -> None:
+            watch.alarm("", "held up", "", "the facts are old")
+            assert incidents(await watch.stand(), seller.at, Limits(900)) == {}
+
+        watched(seller, then=look)
+
     def test_while_pushing_is_switched_off_that_is_the_one_incident(self, seller: Seller) -> None:
         (seller.folder / "pushdsl.toml").write_text("[push]\nenabled = false\n", "utf-8")
 
