@@ -152,13 +152,15 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a record leaves the events: None is a record that is missing, or an event that is."""
+    """Where a record leaves the events: None is a record that is missing, or an event that is; both, that it is gone."""
 
     event: str
     expected: Balance | None
     recorded: Balance | None
 
     def __str__(self) -> str:
+        if self.recorded is None and self.expected is None:
+            return f"stock event {self.event} is gone from the record"
         recorded, expected = _told(self.recorded), _told(self.expected)
         return f"after stock event `{self.event}` the record says {recorded}, the events {expected}"
 

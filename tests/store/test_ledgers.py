@@ -513,7 +513,7 @@ def filled(url: str) -> Iterator[LedgerStore]:
         ("UPDATE event SET quantity = 11 WHERE id = '1'", "1"),
         ("UPDATE event SET on_hand = 8 WHERE id = '3'", "3"),
         ("UPDATE event SET sku = 'C' WHERE id = 'b'", "kl B"),
-        ("DELETE FROM event WHERE id = '3'", "2"),
+        ("DELETE FROM event WHERE id = '3'", "number 2"),
     ],
 )
 def test_verify_finds_what_was_changed_behind_the_back(

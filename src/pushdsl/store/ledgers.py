@@ -204,6 +204,8 @@ class LedgerStore(Session):
             rows = connection.execute(work_statements.ALL_EVENTS, self._ours()).fetchall()
             recorded = {row.id: _balance(row) for row in rows}
             events = [_event(row) for row in rows]
+            if (gone := next((n for n, row in enumerate(rows, 1) if row.number != n), None)) is not None:
+                return Difference(f"number {gone}", None, None)
             if (difference := verify(events, recorded)) is not None:
                 return difference
             last = {StockKey(row.warehouse, row.sku): row for row in rows}
