@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +30,7 @@ from pushdsl.pacing import Gates, Pace
 from pushdsl.portion import Catalogue
 from pushdsl.reaching import reach
 from pushdsl.run_settings import RunSettings
-from pushdsl.store import PLANNER, Trigger, WorkStore, open_work
+from pushdsl.store import PLANNER, Together, Trigger, WorkStore, open_work
 from pushdsl.wakes import Wake
 from pushdsl.wakes.own import OwnWake
 from pushdsl.working import Observer, Tenant
@@ -78,7 +78,7 @@ class Quiet:
 class Threads:
     """Where the database is waited for."""
 
-    executor: ThreadPoolExecutor
+    executor: Executor
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, partial(work, *args, **named))
@@ -116,12 +116,15 @@ class Daemon:
         """The record, open and held against every `apply`; raises PushdslError."""
         self._wake = self.wake or OwnWake(concurrency=self.settings.stores_at_once)
         self._gates = Gates(self.settings.answer)
-        executor = ThreadPoolExecutor(1 if self.alone else DATABASE_THREADS, thread_name_prefix="pushdsl-record")
+        alone = Together("pushdsl-record") if self.alone else None
+        executor = alone or ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="pushdsl-record")
         self._threads = Threads(executor)
         try:
             self._record = await self._threads(
                 lambda: open_work(self.record_url, self.pace.now, repair=self.repair, waker=self._wake)
             )
+            if alone is not None:
+                alone.within = self._record.grouped
             with self._record, self._record.lock(shared=True):
                 async with connections() as http:
                     self._http = http

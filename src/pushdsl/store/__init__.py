@@ -28,9 +28,11 @@ from pushdsl.store.lanes import (
 from pushdsl.store.ledgers import Asked, Intake, LedgerStore, Trigger
 from pushdsl.store.opening import libpq_words
 from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary, open_existing, open_store
+from pushdsl.store.together import Together
 
 __all__ = [
-    "PLANNER", "Asked", "Dirty", "Ended", "Execute", "Finished", "Intake", "LaneSummary", "Lease", "LedgerStore", "NoWaker", "Push", "Rate",
-    "RecordStore", "Rest", "Round", "SealedGrant", "State", "StoreSummary", "Trigger", "Waker", "Want", "WorkStore",
-    "WorkSummary", "libpq_words", "open_existing", "open_existing_work", "open_store", "open_work",
+    "PLANNER", "Asked", "Dirty", "Ended", "Execute", "Finished", "Intake", "LaneSummary", "Lease", "LedgerStore",
+    "NoWaker", "Push", "Rate", "RecordStore", "Rest", "Round", "SealedGrant", "State", "StoreSummary", "Together",
+    "Trigger", "Waker", "Want", "WorkStore", "WorkSummary", "libpq_words", "open_existing", "open_existing_work",
+    "open_store", "open_work",
 ]  # fmt: skip

@@ -240,7 +240,7 @@ class WorkStore(RecordStore):
             connection.info[_WOKEN] = woken
             yield connection
         if woken:
-            self._waker.committed(self._tenant, woken)
+            self._when_kept(lambda: self._waker.committed(self._tenant, woken))
 
     # ---- what is to be planned ----------------------------------------------------------------------
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -17,6 +19,8 @@ ROWS = 10_000
 """Rows in memory at once on their way in or out."""
 FIRST_ROWS = 100
 """Rows of a long statement that go first, then 4 times as many: PostgreSQL plans each part for what is there then."""
+
+LAST_SYNC = "last sync"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -32,7 +36,46 @@ class Session:
         self._texts: dict[Executable, str] = {}
 
     @contextmanager
+    def grouped(self) -> Iterator[None]:
+        """What this thread does meanwhile with this record is one transaction; each part of it may fail alone.
+
+        It begins with the first of them. For a record with one writer: it takes no tenant's right to write alone.
+        """
+        group = _Group(self._engine)
+        with ExitStack() as all_of_it:
+            group.begin = lambda: all_of_it.enter_context(self._begun(opening.WRITE))
+            token = _group.set(group)
+            all_of_it.callback(_group.reset, token)
+            yield
+        if group.durable:  # a commit that waits for the disk has all before it there too
+            with self._begun(opening.DURABLE) as connection:
+                self._numbers(connection, 1, LAST_SYNC)
+        for told in group.after:
+            told()
+
+    @contextmanager
     def _transaction(self, options: Mapping[str, bool] = opening.READ) -> Iterator[Connection]:
+        group = _group.get()
+        if group is None or group.engine is not self._engine:
+            with self._begun(options) as connection:
+                yield connection
+            return
+        if group.connection is None:
+            group.connection = group.begin()
+        with self._database.telling(), group.connection.begin_nested():
+            yield group.connection
+        group.durable = group.durable or bool(options.get("pushdsl_durable"))
+
+    def _when_kept(self, told: Callable[[], None]) -> None:
+        """Tells when the last transaction is kept: now, or with all those that go together."""
+        group = _group.get()
+        if group is None or group.engine is not self._engine:
+            told()
+        else:
+            group.after.append(told)
+
+    @contextmanager
+    def _begun(self, options: Mapping[str, bool]) -> Iterator[Connection]:
         with (
             _collector_paused(),
             self._database.telling(),
@@ -81,6 +124,21 @@ class Session:
 
     def _ours(self) -> dict[str, object]:
         return {"p_tenant": self._tenant}
+
+
+@dataclass(slots=True)
+class _Group:
+    """Transactions that go together; `after` is told when they are kept."""
+
+    engine: Engine
+    begin: Callable[[], Connection] = field(init=False)
+    connection: Connection | None = None
+    durable: bool = False
+    after: list[Callable[[], None]] = field(default_factory=list)
+
+
+_group: ContextVar[_Group | None] = ContextVar("_group", default=None)
+"""In this thread just now."""
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class SqliteFile:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 # someone else is in the file just now: it works as it is, and the next to open it asks again
+            with suppress(sqlite3.OperationalError):  # the same, or the file is read-only: only speed is lost
+                _estimate(driver)
 
     def lock(self, *, shared: bool = False) -> AbstractContextManager[None]:  # one process, in any case
         return lock.held(self.path.with_name(self.path.name + ".lock"), daemon=shared)
@@ -100,6 +102,43 @@ def _unusable(path: Path, error: OSError) -> PushdslError:
         f"cannot use `{path}` for the record: {(error.strerror or 'unknown fault').lower()}",
         "make it readable and writable, or name another file under `[record]` in `pushdsl.toml`",
     )
+
+
+ESTIMATES = {
+    ("event", "event"): "1000000 1000000 1",
+    ("event", "event_of_id"): "1000000 1000000 1",
+    ("event", "event_of_stock"): "1000000 1000000 50 25 1",
+    ("balance", "balance"): "100000 100000 50000 1",
+    ("balance", "balance_of_sku"): "100000 100000 2",
+    ("record", "record"): "1000000 1000000 1",
+    ("record", "record_of_cell"): "1000000 1000000 10000 100 100 1",
+    ("record", "record_of_sku"): "1000000 1000000 200",
+    ("record", "record_by_time"): "1000000 1000000 10",
+    ("record", "record_pending"): "10000 10000 10000",
+    ("record", "record_failed"): "10000 10000 10",
+    ("record", "record_of_batch"): "1000 1000 50",
+}
+"""By table and index: its rows, and how many of them share the first column, the first two and so on.
+
+Without them SQLite takes it that ten rows share a tenant, and reads all that the tenant has.
+"""
+
+
+def _estimate(connection: Any) -> None:  # Any: sqlite3's, as the pool wraps it
+    """Has SQLite plan as for a large record from its first row on; a plan then never changes with what is in it."""
+    exists = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'").fetchone()
+    if exists is None:
+        if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'app'").fetchone() is None:
+            return  # a record that an older version made: it is changed by those who may
+        connection.execute("ANALYZE app")  # makes the table of estimates
+    found = {(t, i): e for t, i, e in connection.execute("SELECT tbl, idx, stat FROM sqlite_stat1")}
+    wrong = {key: estimate for key, estimate in ESTIMATES.items() if found.get(key) != estimate}
+    if not wrong:
+        return
+    for (table, index), estimate in wrong.items():
+        connection.execute("DELETE FROM sqlite_stat1 WHERE tbl = ? AND idx = ?", (table, index))
+        connection.execute("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", (table, index, estimate))
+    connection.execute("ANALYZE sqlite_schema")  # reads them
 
 
 def _prepare(connection: sqlite3.Connection, _: object) -> None:
