@@ -138,7 +138,8 @@ class Tenant:
         taken = await self._db(self.store.lease, PLANNER, self.owner, seconds=PLAN_SECONDS)
         if isinstance(taken, Rest):
             return False
-        lease = taken
+        lease, loop = taken, asyncio.get_running_loop()
+        kept_at = loop.time()
         try:
             while not stop.is_set() and not self.held_up:
                 self.at_step("plan")
@@ -148,8 +149,10 @@ class Tenant:
                 kept = await self._db(self._plan_some, lease, dirty)
                 if not kept:
                     return False
-                longer = await self._db(self.store.keep, lease, seconds=PLAN_SECONDS)
-                lease = longer or lease
+                if loop.time() - kept_at > PLAN_SECONDS / 4:
+                    kept_at = loop.time()
+                    longer = await self._db(self.store.keep, lease, seconds=PLAN_SECONDS)
+                    lease = longer or lease
         finally:
             await self._db(self.store.leave, lease)
         return True
