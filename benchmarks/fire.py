@@ -40,9 +40,10 @@ if str(ROOT) not in sys.path:
 
 from benchmarks.firing import homes  # noqa: E402
 from benchmarks.firing.check import Books, Landed, Left, judge, share, unequal  # noqa: E402
+from benchmarks.firing.markets import PLATFORMS, Markets  # noqa: E402
 from benchmarks.firing.shop import PLATFORM, Faults, KilnPlatform  # noqa: E402
 from benchmarks.firing.source import KEPT_BACK, Source, sku_name  # noqa: E402
-from benchmarks.firing.worker import STEPS, Orders, open_kiln, order_text  # noqa: E402
+from benchmarks.firing.worker import STEPS, Orders, open_kiln, order_text, utc_now  # noqa: E402
 
 from pushdsl.daemon import Daemon, Spec  # noqa: E402
 from pushdsl.run_settings import RunSettings  # noqa: E402
@@ -50,7 +51,6 @@ from pushdsl.store import NoWaker, Waker, open_work  # noqa: E402
 from pushdsl.wakes import wake_of  # noqa: E402
 
 DRAIN_SECONDS = 90.0
-NAMES = ("kill", "freeze", "wakes-lost", "database-killed", "faults", "clock", "disk-full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,13 @@ class Wanted:
     seed: int = 1
     repair: bool = True
     rate: float = 50.0
+    share: float = 0.0
+    """Of the calls to local marketplaces that fail; 0: the stores are on the shop."""
 
     @property
     def stores(self) -> int:
+        if self.share:
+            return len(PLATFORMS)
         return 3 if self.listings < 300 else 10
 
     @property
@@ -80,7 +84,7 @@ class Wanted:
 
     @property
     def store_names(self) -> tuple[str, ...]:
-        return tuple(f"shop_{number}" for number in range(self.stores))
+        return PLATFORMS if self.share else tuple(f"shop_{number}" for number in range(self.stores))
 
 
 @dataclass(slots=True)
@@ -226,7 +230,7 @@ class Field:
     folder: Path
     url: str
     wake: str
-    shop: ShopProcess
+    shop: ShopProcess | Markets
     source: Source
     books: Books
 
@@ -236,16 +240,28 @@ class Field:
             repair=self.wanted.repair, **more,
         )  # fmt: skip
 
+    def fail(self, faults: Faults) -> None:
+        assert isinstance(self.shop, ShopProcess)
+        self.shop.fail(faults)
+
 
 @contextmanager
-def field_of(wanted: Wanted, url: str, folder: Path, wake: str) -> Iterator[Field]:
-    """A project with stock, its rules planned once, so that each listing has one trigger besides its events."""
+def field_of(wanted: Wanted, url: str, folder: Path, wake: str, share: float | None = None) -> Iterator[Field]:
+    """A project with stock, its rules planned once, so that each listing has one trigger besides its events.
+
+    `share`: its stores are on local marketplaces, of whose calls so many fail.
+    """
     with ExitStack() as stack:
-        shop = ShopProcess(wanted.seed)
+        shop: ShopProcess | Markets
+        if share is None:
+            shop = ShopProcess(wanted.seed)
+            make_project(folder, wanted, shop.url)
+        else:
+            make_project(folder, wanted, None)
+            shop = Markets(folder, wanted.seed, share)
         stack.callback(shop.close)
-        make_project(folder, wanted, shop.url)
         engine: Waker = wake_of(wake, url, 1) if wake != "own" else NoWaker()
-        store = stack.enter_context(open_work(url, _now, waker=engine))
+        store = stack.enter_context(open_work(url, utc_now, waker=engine))
         if hasattr(engine, "close"):
             stack.callback(engine.close)
         source = Source(store.ledger(), engine, wanted.skus, random.Random(wanted.seed))
@@ -262,21 +278,19 @@ async def _begin(folder: Path, url: str) -> None:
         await daemon.add(Spec(open_kiln(folder, KilnPlatform())))
 
 
-def _now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
-
-
-def make_project(folder: Path, wanted: Wanted, shop: str) -> None:
+def make_project(folder: Path, wanted: Wanted, shop: str | None) -> None:
+    """Rules, settings to reach the shop, and a listing of every SKU in every store."""
     (folder / "facts").mkdir(parents=True)
-    stores = "\n".join(f"store {name} on {PLATFORM}" for name in wanted.store_names)
+    if shop is not None:
+        stores = "\n".join(f"store {name} on {PLATFORM}" for name in wanted.store_names)
+    else:
+        stores = "\n".join(f'store {name} on {name} {{\n  region "MY"\n}}' for name in wanted.store_names)
     rule = f'rule "Cups" {{\n  for like "CUP-*"\n  to {", ".join(wanted.store_names)}\n  take kl\n'
     (folder / "rules.push").write_text(
         f"push edition 1\n\nwarehouse kl\n\n{stores}\n\n{rule}  keep back {KEPT_BACK} units\n}}\n", "utf-8"
     )
     accounts = "".join(f'[accounts.{name}]\nurl = "{shop}"\n' for name in wanted.store_names)
-    (folder / "pushdsl.toml").write_text(accounts, "utf-8")
+    (folder / "pushdsl.toml").write_text("" if shop is None else accounts, "utf-8")
     names = [sku_name(number) for number in range(wanted.skus)]
     listings = [f"{store},{name},{1000 + number},{5000 + number},{name}" for store in wanted.store_names
                 for number, name in enumerate(names)]  # fmt: skip
@@ -302,7 +316,7 @@ def ground(wanted: Wanted, folder: Path) -> Iterator[Field]:
     with ExitStack() as stack:
         url = stack.enter_context(home(wanted, folder))
         wake = stack.enter_context(homes.nats_server(folder)) if wanted.wake == "nats" else wanted.wake
-        yield stack.enter_context(field_of(wanted, url, folder / "project", wake))
+        yield stack.enter_context(field_of(wanted, url, folder / "project", wake, wanted.share or None))
 
 
 @contextmanager
@@ -317,15 +331,17 @@ def home(wanted: Wanted, folder: Path) -> Iterator[str]:
 # ---- campaigns --------------------------------------------------------------------------------------
 
 
-def kill(wanted: Wanted, folder: Path, often: int = 4) -> Figures:
-    """Workers are killed at each step in turn, while the shop fails now and then."""
+def kill(wanted: Wanted, folder: Path, often: int = 4, at_least: int = 0) -> Figures:
+    """Workers are killed at each step in turn, while the shop fails now and then; stock changes until enough were."""
     with ground(wanted, folder) as field:
-        field.shop.fail(Faults.at(0.01))
+        field.fail(Faults.at(0.01))
         orders = field.orders(kill=STEPS, often=often)
         with workers_of(orders) as workers, _timed(wanted, "kill") as figures:
             field.source.at_rate(wanted.events, wanted.rate)
+            while sum(workers.kills.values()) < at_least:
+                field.source.at_rate(10, wanted.rate)
             workers.calm()
-            field.shop.fail(Faults())
+            field.fail(Faults())
             _finish(field, figures, workers)
     return figures
 
@@ -376,7 +392,7 @@ def database_killed(wanted: Wanted, folder: Path, kills: int = 4) -> Figures:
         field = stack.enter_context(field_of(wanted, url, folder / "project", wake))
         workers = stack.enter_context(workers_of(field.orders()))
         figures = stack.enter_context(_timed(replace(wanted, home="postgresql"), "database killed"))
-        field.shop.fail(Faults(slow=0.2))
+        field.fail(Faults(slow=0.2))
         per_second = wanted.rate
         telling = threading.Thread(target=field.source.at_rate, args=(wanted.events, per_second), daemon=True)
         telling.start()
@@ -387,7 +403,23 @@ def database_killed(wanted: Wanted, folder: Path, kills: int = 4) -> Figures:
             server.restart()
         telling.join()
         _finish(field, figures, workers)
-        figures.notes |= {"database killed": kills, "refused to the source": field.source.failures}
+        figures.kills["database"] = kills
+        figures.notes["refused to the source"] = field.source.failures
+    return figures
+
+
+def faults(wanted: Wanted, folder: Path) -> Figures:
+    """The local marketplaces fail while stock changes; then they are well, and every SKU's stock changes once more."""
+    wanted = replace(wanted, share=wanted.share or 0.01)
+    with ExitStack() as stack:
+        field = stack.enter_context(ground(wanted, folder))
+        workers = stack.enter_context(workers_of(field.orders(send=2.0, answer=1.0)))
+        figures = stack.enter_context(_timed(wanted, f"faults {wanted.share:.0%}"))
+        field.source.at_rate(wanted.events, wanted.rate)
+        assert isinstance(field.shop, Markets)
+        field.shop.calm()
+        field.source.tell_all()
+        _finish(field, figures, workers)
     return figures
 
 
@@ -519,8 +551,8 @@ def _log(file: Path) -> dict[str, int]:
 # ---- the command ------------------------------------------------------------------------------------
 
 CAMPAIGNS: Mapping[str, Callable[[Wanted, Path], Figures]] = {
-    "kill": kill, "freeze": freeze, "wakes-lost": wakes_lost, "database-killed": database_killed, "clock": clock,
-    "disk-full": disk_full,
+    "kill": kill, "freeze": freeze, "wakes-lost": wakes_lost, "database-killed": database_killed, "faults": faults,
+    "clock": clock, "disk-full": disk_full,
 }  # fmt: skip
 
 
@@ -538,14 +570,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--listings", type=int, default=60)
     parser.add_argument("--triggers", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--share", type=float, default=0.0, help="of the calls that fail in `faults`; 0.01 if absent")
     parser.add_argument("--no-repair", action="store_true", help="show that the check of `freeze` can fail")
     parser.add_argument("--short", action="store_true", help="600 triggers")
     parser.add_argument("-v", "--verbose", action="store_true", help="and what the workers logged")
     args = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.ERROR)
+    logging.basicConfig(level=logging.CRITICAL)  # a server that is killed says a lot
     triggers = 600 if args.short else args.triggers
     wanted = Wanted(
-        args.home, args.workers, args.wake, args.listings, triggers, args.seed, not args.no_repair
+        args.home, args.workers, args.wake, args.listings, triggers, args.seed, not args.no_repair,
+        share=args.share if args.campaign == "faults" else 0.0,
     )  # fmt: skip
     rows, good = [], True
     for name, one in _all(wanted) if args.campaign == "all" else [(args.campaign, wanted)]:
@@ -573,6 +607,9 @@ def _all(wanted: Wanted) -> Iterator[tuple[str, Wanted]]:
     for workers in (1, 3):
         yield "database-killed", replace(server, workers=workers, wake="own")
     yield "database-killed", replace(server, workers=3, wake="procrastinate")
+    for share_of_calls in (0.01, 0.2):
+        yield "faults", replace(file, share=share_of_calls)
+        yield "faults", replace(server, workers=3, wake="own", share=share_of_calls)
     yield "clock", file
     yield "clock", replace(server, workers=3, wake="own")
     yield "disk-full", file
@@ -584,6 +621,7 @@ def _tell(figures: Figures, *, verbose: bool) -> None:
     if figures.lies or figures.mistakes or figures.ledger:
         print(f"{figures.fault}: {figures.lies} lies, {figures.mistakes} mistakes, ledger {figures.ledger or 'right'}")
     if verbose:
+        print(" | ".join(figures.row()), flush=True)
         print(f"{figures.fault}: kills {dict(figures.kills)}; {figures.notes}")
 
 

@@ -33,7 +33,9 @@ def in_file(folder: Path) -> Iterator[str]:
 def in_schema(server: str) -> Iterator[str]:
     """An empty schema of that database, gone afterwards."""
     name = f"pushdsl_fire_{os.getpid()}_{next(_numbers)}"
-    engine = create_engine(make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", pool_pre_ping=True)
+    engine = create_engine(
+        make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", pool_pre_ping=True
+    )
     with engine.connect() as connection:
         connection.execute(text(f"CREATE SCHEMA {name}"))
     try:
@@ -90,7 +92,8 @@ class OwnServer:
         for _ in range(50):
             with suppress(subprocess.SubprocessError, AssertionError):  # while the old ones still end
                 # its number may be that of a process that nobody has buried yet
-                (Path(self._folder) / "postmaster.pid").unlink(missing_ok=True)
+                for file in (Path(self._folder) / "postmaster.pid", *Path(self._folder).glob(".s.PGSQL.*.lock")):
+                    file.unlink(missing_ok=True)
                 self._server.ensure_postgres_running()
                 return
             time.sleep(0.2)

@@ -184,7 +184,7 @@ def _clock(orders: Orders, began: float) -> Callable[[], datetime]:
     return now
 
 
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -204,7 +204,7 @@ class Nursery:
     def run(self) -> None:
         # all that a worker imports
         read_inputs(open_kiln(Path(self.orders.folder), KilnPlatform()), recorded=False)
-        open_work(self.orders.url, _utc_now).close()
+        open_work(self.orders.url, utc_now).close()
         self.began = time.monotonic()
         living: dict[int, str] = {}
         frozen: dict[int, float] = {}
