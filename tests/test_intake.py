@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen, remove
 
 from pushdsl.errors import PushdslError
 from pushdsl.intake import AHEAD, TOGETHER, Counts, Intake
@@ -21,6 +22,7 @@ from pushdsl.model import Reason
 from pushdsl.orders import Line, Message, Order, Ship, Sync
 from pushdsl.pacing import Pace
 from pushdsl.plugins import EventIntake, Snapshot, StockLine, Taken
+from pushdsl.store import Together, open_work
 from pushdsl.store.ledgers import Answer, LedgerStore
 from pushdsl.store.store import open_store
 from pushdsl.told import OrderTold, StockTold, Told
@@ -290,3 +292,24 @@ def test_messages_are_noted_and_put_aside_as_text_that_every_database_keeps(run:
         assert await bench.intake.put_aside("lines", "1", "a\x00\ud800", "no JSON")
 
     assert [body for *_, body, _ in run(work).ledger.put_aside()] == ["a\ufffd?"]
+
+
+def test_every_caller_is_told_where_the_transaction_they_went_in_cannot_be_kept(tmp_path: Path) -> None:
+    def full(_: object) -> None:
+        raise PushdslError("the disk is full", "make room on it")
+
+    async def main() -> None:
+        together = Together("test")
+        with open_work(f"sqlite:///{tmp_path / 'record.db'}", lambda: NOON) as record:
+            together.within = record.grouped
+            intake = Intake(record.ledger(), together, lambda skus: None, Pace(lambda: NOON))
+            listen(record._engine, "commit", full)
+            async with asyncio.timeout(5):
+                with pytest.raises(PushdslError, match="full"):
+                    await intake.events([event(1)])
+            remove(record._engine, "commit", full)
+
+            assert (await intake.events([event(1)])).taken == 1
+        together.shutdown()
+
+    asyncio.run(main())

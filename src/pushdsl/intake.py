@@ -74,6 +74,7 @@ class Intake:
         self._ledger, self._executor, self._on_taken = ledger, executor, on_taken
         self._now = (pace or Pace()).now
         self._waiting: deque[_Call] = deque()
+        self._taken: list[_Call] = []
         self._working: asyncio.Task[None] | None = None
         self._vanished: dict[str, tuple[StockKey, ...]] = {}
         self._snapshots: dict[str, datetime] = {}
@@ -165,20 +166,27 @@ class Intake:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                answered = await self._in_thread(self._take_together)
+                self._taken = []
+                try:
+                    answered = await self._in_thread(self._take_together)
+                except PushdslError as error:  # they went with others whose transaction could not be kept
+                    if not self._taken:
+                        raise
+                    answered = [(call, _Lost(error)) for call in self._taken]
                 for call, answer in answered:
                     _settle(call, answer)
                 if skus := set().union(*(_skus(answer) for _, answer in answered)):
                     self._on_taken(skus)
         except Exception as error:  # the executor was ended: nobody shall wait for ever
-            while self._waiting:
-                _settle(self._waiting.popleft(), _Lost(error))
+            for call in (*self._taken, *self._waiting):
+                _settle(call, _Lost(error))
+            self._waiting.clear()
         finally:
             self._working = None
 
     def _take_together(self) -> list[tuple[_Call, Answer | _Lost]]:
         """In the thread: what waits now goes together."""
-        calls = [self._waiting.popleft()]
+        calls = self._taken = [self._waiting.popleft()]
         size = calls[0].size
         while self._waiting and size + self._waiting[0].size <= TOGETHER:
             calls.append(self._waiting.popleft())

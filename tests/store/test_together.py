@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, event, text
 
+from pushdsl.errors import PushdslError
 from pushdsl.ledger import Kind, StockEvent
 from pushdsl.model import Reason
 from pushdsl.store import Together, Trigger, WorkStore, open_work, work_statements
@@ -143,3 +146,22 @@ def test_a_question_about_a_few_rows_does_not_read_all_that_a_tenant_has(
         plan = connection.execute(getattr(work_statements, name), asked | {"p_batch": 1}).cursor.fetchall()  # type: ignore[union-attr]
     engine.dispose()
     assert any(index in row[3] for row in plan), plan
+
+
+def test_nobody_is_told_that_it_is_kept_where_a_full_disk_undid_it(record: WorkStore, together: Together) -> None:
+    def nearly_full() -> None:
+        with record._engine.connect() as connection:
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 8}")
+            connection.exec_driver_sql("PRAGMA cache_size=5")
+
+    ledger = record.ledger()
+    too_much = [replace(stocked(number), sku=f"{number}" * 100) for number in range(100, 500)]
+    together.submit(nearly_full).result()
+
+    calls = at_once(
+        together, *(partial(ledger.take, events, at=AT) for events in ([stocked(1)], too_much, [stocked(2)]))
+    )
+
+    assert [type(call.exception(10)) for call in calls] == [PushdslError] * 3
+    assert ledger.all_balances() == {}

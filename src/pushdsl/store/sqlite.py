@@ -55,7 +55,18 @@ class SqliteFile:
         engine = create_engine(self.url, hide_parameters=True, paramstyle="named")
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "savepoint", self._still_open)
+        event.listen(engine, "commit", self._still_open)
         return engine
+
+    def _still_open(self, connection: Connection, *_: object) -> None:
+        """SQLite itself undoes a whole transaction for a full disk, and the driver's commit then says nothing."""
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.in_transaction:
+            raise PushdslError(
+                f"a fault of the disk of `{self.name}` undid what was to be kept",
+                "make room on it and check it, then try again",
+            )
 
     def opened(self, engine: Engine) -> None:
         """Keeps writes beside the file until nobody reads the old state; the file remembers."""
