@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pushdsl import cycle
+from pushdsl.daemon import Daemon, Quiet, Spec
 from pushdsl.errors import RefusedPlan, RuleError
 from pushdsl.model import Reason, Status
 from pushdsl.orders import Line, Message, Order, Ship, Sync
 from pushdsl.plugins.platform import Confirmed, Outcome, Unauthorized, Unknown
+from pushdsl.run_settings import RunSettings
 from pushdsl.store import Trigger, WorkStore
 from tests.seller import BEGAN, BROKEN, BUSY, GONE, LOCKED, STORES, Seller, begun, listen
 from tests.shop import SIMULATED, edit_file, make_project, write_facts
@@ -312,3 +314,32 @@ def test_two_sellers_on_one_record_never_touch_each_other(tmp_path: Path, monkey
             assert first.ledger.balances(["MUG-00"]) != second.ledger.balances(["MUG-00"])
 
     asyncio.run(main())
+
+
+@dataclass
+class Clumsy(Quiet):
+    """Makes a mistake when it is first told of a look, and stops the daemon at the second."""
+
+    stop: asyncio.Event
+    looks: int = 0
+
+    def swept(self, tenant: str, now: datetime) -> None:
+        self.looks += 1
+        if self.looks == 1:
+            raise KeyError(tenant)
+        self.stop.set()
+
+
+def test_a_mistake_while_looking_for_work_does_not_end_the_looking(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "shop", SIMULATED)
+
+    async def look_twice() -> int:
+        observer = Clumsy(asyncio.Event())
+        daemon = Daemon(RunSettings(sweep=0.01), f"sqlite:///{tmp_path}/record.db", observer=observer)
+        async with daemon.opened():
+            await daemon.add(Spec(cycle.open_project([folder])))
+            async with asyncio.timeout(20):
+                await daemon.run(observer.stop)
+        return observer.looks
+
+    assert asyncio.run(look_twice()) == 2

@@ -343,6 +343,8 @@ class Daemon:
                     self.observer.swept(tenant.name, self.pace.now())
                 except PushdslError as error:
                     log.error("%s", error.message, extra={"tenant": tenant.name, "help": error.help, "event": "failed"})
+                except Exception:  # whoever does not look again never finds a wake that was lost
+                    log.exception("a mistake of pushdsl", extra={"tenant": tenant.name, "event": "mistake"})
             await self._rest(stop, self.settings.sweep)
 
     def _set_right(self, tenant: Tenant) -> None:
