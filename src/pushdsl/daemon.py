@@ -21,7 +21,7 @@ from aiohttp import web
 
 from pushdsl import cycle
 from pushdsl.applying import live_of, refuse_mass_zeroing
-from pushdsl.beside import SWITCHED_OFF, Alarm, Beside, catalogue_digest
+from pushdsl.beside import SWITCHED_OFF, Alarm, Beside, catalogue_contents
 from pushdsl.calling import connections
 from pushdsl.errors import PushdslError
 from pushdsl.intake import Intake
@@ -30,7 +30,7 @@ from pushdsl.pacing import Gates, Pace
 from pushdsl.portion import Catalogue
 from pushdsl.reaching import reach
 from pushdsl.run_settings import RunSettings
-from pushdsl.store import PLANNER, Together, Trigger, WorkStore, open_work
+from pushdsl.store import PLANNER, RULES_SEEN, Together, Trigger, WorkStore, open_work
 from pushdsl.wakes import Wake
 from pushdsl.wakes.own import OwnWake
 from pushdsl.working import Observer, Tenant
@@ -52,8 +52,6 @@ repeat, and `PLAN_SECONDS`."""
 PAUSE_SECONDS = 1.0
 """After something went wrong that no lane is to blame for."""
 PRUNE_SECONDS = 3600.0
-RULES_SEEN = "rules and catalogue"
-"""The name in the record of what was planned from last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +172,7 @@ class Daemon:
         self._wake.found(tenant.name, [PLANNER, *tenant.reaching])
 
     def _load(self, spec: Spec) -> Tenant:
+        tables = catalogue_contents(spec.project.facts)  # before they are read: what changes meanwhile is taken next
         inputs = cycle.read_inputs(spec.project, recorded=False)
         store = self._record.of_tenant(spec.name)
         reaching = reach(
@@ -194,12 +193,13 @@ class Daemon:
             observer=self.observer,
             http=self._http,
             at_step=self.at_step,
+            rules=int(inputs.rules.sha256[:15], 16) ^ int(tables[:15], 16),
         )
 
     def _begin(self, spec: Spec, tenant: Tenant, allow_zeroing: bool) -> None:
         """What the record does not know yet it learns from the facts; if rules or facts changed, all is planned."""
         facts, store = tenant.inputs.facts, tenant.store
-        if self.alone:
+        if self.alone and spec.name not in self.tenants:  # whoever held a lane before this process is dead
             store.free_all()
             self._set_right(tenant)
         known = store.live()
@@ -210,13 +210,11 @@ class Daemon:
             if (key.store, key.store_sku, key.location) not in there and live.quantity is not None
         ]
         store.observe(news, at=self.pace.now())
-        tables = catalogue_digest(spec.project.facts)
-        seen = int(tenant.inputs.rules.sha256[:15], 16) ^ int(tables[:15], 16)
-        if store.number(RULES_SEEN) != seen:
+        assert tenant.rules is not None, "loaded here"
+        if store.number(RULES_SEEN) != tenant.rules:
             skus = sorted({facts.skus[sku] for sku in facts.listings.sku.tolist() if sku >= 0})
             refuse_mass_zeroing(spec.project, tenant.planned(skus, self.pace.now()), allow_zeroing)
-            store.mark([Trigger(sku, Reason.RULE_CHANGE) for sku in skus])
-            store.keep_number(RULES_SEEN, seen)
+            store.plan_from(tenant.rules, [Trigger(sku, Reason.RULE_CHANGE) for sku in skus])
 
     # ---- the work -----------------------------------------------------------------------------------
 
@@ -310,7 +308,7 @@ class Daemon:
                 return
             try:
                 if lane == PLANNER:
-                    await tenant.plan(stop)
+                    await self._plan(tenant, stop)
                 else:
                     await tenant.serve(lane, stop)
             except PushdslError as error:
@@ -323,6 +321,13 @@ class Daemon:
                 await self._rest(stop, PAUSE_SECONDS)
 
         return serve
+
+    async def _plan(self, tenant: Tenant, stop: asyncio.Event) -> None:
+        before = tenant.outdated
+        await tenant.plan(stop)
+        if tenant.outdated != before and self.tenants.get(tenant.name) is tenant:
+            why = "another process plans by newer rules or facts; give this one the same, and start it again"
+            self.alarm(tenant.name, "outdated", "", why if tenant.outdated else "")
 
     async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
         waits = [asyncio.ensure_future(self.pace.sleep(seconds)), asyncio.ensure_future(stop.wait())]
