@@ -32,6 +32,7 @@ from pushdsl.recorder import told
 from pushdsl.run_settings import RunSettings
 from pushdsl.store import (
     PLANNER,
+    RULES_SEEN,
     Dirty,
     Ended,
     Lease,
@@ -60,7 +61,7 @@ InThread = Callable[[Callable[[], object]], Awaitable[object]]
 
 PLAN_SKUS = 2_000
 """SKUs planned in one transaction."""
-PLAN_SECONDS = 60.0
+PLAN_SECONDS = 20.0
 """How long one worker alone plans for a tenant before it must say that it still lives."""
 ROUNDS = 20
 """Rounds of one store before the others have their turn."""
@@ -101,6 +102,10 @@ class Tenant:
     observer: Observer
     http: aiohttp.BaseConnector | None = None
     held_up: str = ""
+    rules: int | None = None
+    """Tells rules and catalogue from others; what is planned from others is planned elsewhere. Absent: not asked."""
+    outdated: bool = False
+    """Whether these are no longer what the record is planned from."""
     looks: dict[tuple[str, str], int] = field(default_factory=dict)
     """Listings to be read, by store and store SKU, each with the reason for what may come of it."""
     at_step: Callable[[str], None] = lambda step: None
@@ -135,6 +140,10 @@ class Tenant:
         """Plans all that is to be planned; False where another worker does, or nothing may be pushed."""
         if self.held_up:
             return False
+        if self.rules is not None:
+            self.outdated = await self._db(self.store.number, RULES_SEEN) != self.rules
+            if self.outdated:
+                return False
         taken = await self._db(self.store.lease, PLANNER, self.owner, seconds=PLAN_SECONDS)
         if isinstance(taken, Rest):
             return False
@@ -177,7 +186,9 @@ class Tenant:
         cells = self.catalogue.plan(skus, self._stock(touched.stocked), state.live, began)
         wants = self._wants(cells, dirty, state)
         self.at_step("desire")
-        kept = self.store.desire(lease, dirty, wants, window=timedelta(seconds=self.settings.window))
+        kept = self.store.desire(
+            lease, dirty, wants, window=timedelta(seconds=self.settings.window), rules=self.rules
+        )
         self.at_step("desired")
         self.observer.planned(self.name, len(skus), len(wants), (self.pace.now() - began).total_seconds())
         return kept
