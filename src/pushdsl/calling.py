@@ -63,7 +63,7 @@ class Reach:
             connector=http,
             connector_owner=http is None,
             timeout=timeout,
-            middlewares=(gate.middleware if until is None else gate.until(until),),
+            middlewares=(through,),
         ) as session:
             yield Caller(self.store, self.platform, self.settings, self.tokens, session, gate, pace)
 

@@ -152,7 +152,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where a record leaves the events: None is a record that is missing, or an event that is; both, that it is gone."""
+    """Where a record leaves the events. None is a record that is missing, or an event that is; both: it is gone."""
 
     event: str
     expected: Balance | None

@@ -15,9 +15,9 @@ class RunSettings:
 
     `window`: from the first trigger of a cell to its push, so that many triggers make one push. `send`: how long after
     an intent its calls may still begin; `answer`: how long a store may take for one. `round`: cells of a store in one
-    intent. `stores_at_once`: stores that are pushed to at the same time. `facts_max_age`: a facts folder older than that pushes nothing.
-    `wake`: `own`, `procrastinate`, or the address of a NATS server. `alert_after`: a store that has work and no success
-    for so long is told of, to `alert_command` or `alert_url`.
+    intent. `stores_at_once`: stores that are pushed to at the same time. `facts_max_age`: a facts folder older than
+    that pushes nothing. `wake`: `own`, `procrastinate`, or the address of a NATS server. `alert_after`: a store that
+    has work and no success for so long is told of, to `alert_command` or `alert_url`.
     """
 
     window: float = 1.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pushdsl.store.lanes import (
     PLANNER,
+    RULES_SEEN,
     Dirty,
     Ended,
     Execute,
@@ -31,8 +32,8 @@ from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary
 from pushdsl.store.together import Together
 
 __all__ = [
-    "PLANNER", "Asked", "Dirty", "Ended", "Execute", "Finished", "Intake", "LaneSummary", "Lease", "LedgerStore",
-    "NoWaker", "Push", "Rate", "RecordStore", "Rest", "Round", "SealedGrant", "State", "StoreSummary", "Together",
-    "Trigger", "Waker", "Want", "WorkStore", "WorkSummary", "libpq_words", "open_existing", "open_existing_work",
-    "open_store", "open_work",
+    "PLANNER", "RULES_SEEN", "Asked", "Dirty", "Ended", "Execute", "Finished", "Intake", "LaneSummary", "Lease",
+    "LedgerStore", "NoWaker", "Push", "Rate", "RecordStore", "Rest", "Round", "SealedGrant", "State", "StoreSummary",
+    "Together", "Trigger", "Waker", "Want", "WorkStore", "WorkSummary", "libpq_words", "open_existing",
+    "open_existing_work", "open_store", "open_work",
 ]  # fmt: skip
