@@ -68,12 +68,21 @@ class Beside:
     reload: Callable[[], Awaitable[None]]
     alarm: Alarm
     watch: Watch = field(init=False)
+    shops: dict[str, Shop] = field(default_factory=dict)
+    """Stores that may send webhooks."""
     _catalogue: str = ""
     _problem: str = ""
 
     def __post_init__(self) -> None:
         self.watch = Watch(self.project.facts, self.intake, pace=self.tenant.pace)
         self._catalogue = catalogue_digest(self.project.facts)
+        self.work_for(self.tenant)
+
+    def work_for(self, tenant: Tenant) -> None:
+        """With these rules and facts from now on."""
+        self.tenant = tenant
+        self.shops.clear()
+        self.shops |= {name: Shop(reach.platform, partial(_settings, reach)) for name, reach in tenant.reaching.items()}
 
     async def begin(self) -> None:
         """Takes in what the folder says now; raises PushdslError where it cannot be read."""
@@ -100,8 +109,7 @@ class Beside:
 
     def routes(self) -> list[web.RouteDef]:
         """What the seller is asked and told over HTTP; without a token no events are taken."""
-        shops = {name: Shop(reach.platform, partial(_settings, reach)) for name, reach in self.tenant.reaching.items()}
-        routes = webhook_routes(self.intake, shops, self._heard)
+        routes = webhook_routes(self.intake, self.shops, self._heard)
         if self.settings.events_token:
             routes += event_routes(self.intake, SecretStr(self.settings.events_token))
         return routes
@@ -154,6 +162,7 @@ class Beside:
         await asyncio.to_thread(self.tenant.store.prune, self.tenant.pace.now())
 
     async def _reconcile(self, corrector: Corrector) -> None:
+        corrector.tenant = self.tenant  # another since rules and facts were taken anew
         for store in sorted(self.tenant.reaching):
             self._tell_drift(await corrector.reconcile(store))
 
@@ -214,6 +223,15 @@ def catalogue_digest(folder: Path) -> str:
         with suppress(OSError):
             stat = path.stat()
             digest.update(f"{path.name} {stat.st_mtime_ns} {stat.st_size};".encode())
+    return digest.hexdigest()
+
+
+def catalogue_contents(folder: Path) -> str:
+    """As `catalogue_digest`, but the same on every machine that has the same tables."""
+    digest = hashlib.sha256()
+    for path in sorted(folder / f"{name}{format}" for name in CATALOGUE for format in FORMATS):
+        with suppress(OSError), path.open("rb") as table:
+            digest.update(f"{path.name} {hashlib.file_digest(table, 'sha256').hexdigest()};".encode())
     return digest.hexdigest()
 
 

@@ -142,6 +142,8 @@ class Daemon:
         )  # fmt: skip
         await beside.begin()
         if tenant.held_up != SWITCHED_OFF:
+            if self.alone:
+                await self._threads(tenant.store.free_all)
             await self._threads(self._begin, spec, tenant, allow_zeroing)
         self.tenants[spec.name], self.besides[spec.name] = tenant, beside
         return tenant
@@ -151,16 +153,20 @@ class Daemon:
 
         Raises PushdslError in that case.
         """
+        old = self.tenants[spec.name]
         try:
             tenant = await self._threads(self._load, spec)
-            tenant.held_up = self.tenants[spec.name].held_up
+            tenant.held_up, tenant.looks = old.held_up, old.looks
             if tenant.held_up != SWITCHED_OFF:
                 await self._threads(self._begin, spec, tenant, False)
         except PushdslError as error:
             self.alarm(spec.name, "reload", "", f"new rules or facts are not taken: {error.message}")
             raise
-        self.alarm(spec.name, "reload", "", "")
-        self.tenants[spec.name] = self.besides[spec.name].tenant = tenant
+        for kind in ("reload", "outdated"):
+            self.alarm(spec.name, kind, "", "")
+        self.tenants[spec.name] = tenant
+        self.besides[spec.name].work_for(tenant)
+        old.held_up = "rules and facts were taken anew"  # whoever works for it still ends its round, and no more
         self._rouse(tenant)
         log.info("rules and facts were taken anew", extra={"tenant": spec.name, "event": "reload"})
 
@@ -286,6 +292,8 @@ class Daemon:
                 await self._threads(tenant.store.recheck)
                 await tenant.look_all()
                 lanes, seconds = await self._threads(tenant.store.awake)
+                if tenant.outdated:
+                    lanes = ()
                 worked = worked or bool(lanes)
                 await asyncio.gather(*(handler(name, lane) for lane in lanes))
                 if seconds is not None:

@@ -112,6 +112,7 @@ class Tenant:
     """Called at each named step of the work; a test may end the process there."""
     ids: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """Item and variant id of each listing, by store and store SKU."""
+    _rows: Mapping[tuple[str, str], int] = field(default_factory=dict)
     _looked_at: datetime = _EPOCH
     _troubles: dict[str, int] = field(default_factory=dict)
     _rules: Mapping[str, CheckedRule] = field(default_factory=dict)
@@ -125,6 +126,8 @@ class Tenant:
             strict=True,
         )  # fmt: skip
         self.ids = {(facts.stores[store], sku): (item, variant) for store, sku, item, variant in rows}
+        places = zip(facts.listings.store.tolist(), facts.listings.store_sku, strict=True)
+        self._rows = {(facts.stores[store], sku): row for row, (store, sku) in enumerate(places)}
         self._rules = {rule.name: rule for rule in self.inputs.rules.rules}
         self._components = {
             facts.skus[sku]: frozenset(facts.skus[c] for c in bundle.components)
@@ -186,9 +189,7 @@ class Tenant:
         cells = self.catalogue.plan(skus, self._stock(touched.stocked), state.live, began)
         wants = self._wants(cells, dirty, state)
         self.at_step("desire")
-        kept = self.store.desire(
-            lease, dirty, wants, window=timedelta(seconds=self.settings.window), rules=self.rules
-        )
+        kept = self.store.desire(lease, dirty, wants, window=timedelta(seconds=self.settings.window), rules=self.rules)
         self.at_step("desired")
         self.observer.planned(self.name, len(skus), len(wants), (self.pace.now() - began).total_seconds())
         return kept
@@ -255,7 +256,7 @@ class Tenant:
 
     async def serve(self, store: str, stop: asyncio.Event) -> None:
         """Pushes what is due to a store, round after round, until nothing is or others have their turn."""
-        if self.held_up or store not in self.reaching:
+        if self.held_up or self.outdated:
             return
         seconds = self.settings.lease
         taken = await self._db(self.store.lease, store, self.owner, seconds=seconds)
@@ -267,12 +268,12 @@ class Tenant:
             if stop.is_set() or self.held_up:
                 break
             began = asyncio.get_running_loop().time()
-            done = await self._db(self._intend, lease, store)
+            done, unwanted = await self._db(self._intend, lease, store)
             if isinstance(done, Rest):
                 return
             lease = done.lease
             self.at_step("intended")
-            ended, pause = await self._send(store, done, began + self.settings.send, stop)
+            ended, pause = await self._send(store, done, unwanted, began + self.settings.send, stop)
             self.at_step("sent")
             kept = await self._db(self.store.finish_round, done, ended, pause=pause)
             self.at_step("recorded")
@@ -284,43 +285,83 @@ class Tenant:
             if pause is not None:
                 self.observer.paused(self.name, store, *pause)
                 break
+            if self.outdated:
+                break
         at_once = _milliseconds(self.pace.now())
         await self._db(self.store.leave, lease, wake_at=at_once)
 
-    def _intend(self, lease: Lease, store: str) -> Round | Rest:
-        reach, settings = self.reaching[store], self.settings
-        capabilities = reach.capabilities
-        key = gate_key(reach.store, reach.platform, reach.settings, capabilities)
-        app = "/".join(key) if capabilities.requests_scope == "app" else ""
+    def _intend(self, lease: Lease, store: str) -> tuple[Round | Rest, dict[int, str]]:
+        """What is about to be sent, and why not of those that are wanted no longer, by their records."""
+        reach, settings = self.reaching.get(store), self.settings
+        rate = Rate(1.0)  # of a store that is gone nothing is sent
+        if reach is not None:
+            capabilities = reach.capabilities
+            key = gate_key(reach.store, reach.platform, reach.settings, capabilities)
+            app = "/".join(key) if capabilities.requests_scope == "app" else ""
+            rate = Rate(capabilities.requests_per_second, app)
 
         def calls(pushes: Sequence[Push]) -> int:
-            return sum(1 for _ in arrange([self._job(one) for one in pushes], capabilities))
+            return sum(1 for _ in arrange([self._job(one) for one in pushes], capabilities)) if reach else 0
 
-        return self.store.intend(
+        done = self.store.intend(
             lease,
             limit=settings.round,
             send_seconds=settings.send,
             answer_seconds=settings.answer,
             lease_seconds=settings.lease,
-            rate=Rate(capabilities.requests_per_second, app),
+            rate=rate,
             calls=calls,
         )
+        if isinstance(done, Rest):
+            return done, {}
+        unwanted = {one.record_id: why for one in done.pushes if (why := self._why_unwanted(one))}
+        if unwanted and self.rules is not None:
+            self.outdated = self.store.number(RULES_SEEN) != self.rules
+        return done, unwanted
+
+    def _why_unwanted(self, one: Push) -> str:
+        """Why a push that waited is sent no longer; empty where it is."""
+        place, listings = (one.key.store, one.key.store_sku), self.inputs.facts.listings
+        if one.key.store not in self.reaching:
+            return "not sent: the store is no longer in the rules"
+        if (row := self._rows.get(place)) is None:
+            return "not sent: the listing is no longer in the facts"
+        sku = int(listings.sku[row])
+        if sku < 0 or self.inputs.facts.skus[sku] != one.sku:
+            return "not sent: the listing is no longer mapped to this SKU"
+        return "" if self._has_rule(one, row) else "not sent: no rule has the listing any more"
+
+    def _has_rule(self, one: Push, row: int) -> bool:
+        """What is unbound by now may give another listing a rule that it has not in the catalogue: that is planned."""
+        now = self.pace.now()
+        if self.catalogue.claims_at(now).owner[row] >= 0:
+            return True
+        return any(cell.key == one.key and cell.rule is not None for cell in self.planned([one.sku], now))
 
     async def _send(
-        self, store: str, done: Round, until: float, stop: asyncio.Event
+        self, store: str, done: Round, unwanted: Mapping[int, str], until: float, stop: asyncio.Event
     ) -> tuple[list[Ended], tuple[float, str] | None]:
         """Calls the store; every push ends, and what to wait for before the next round."""
-        reach, outcomes = self.reaching[store], dict[int, FinalOutcome]()
+        reach, outcomes = self.reaching.get(store), dict[int, FinalOutcome]()
 
         def keep(results: Sequence[Result]) -> None:
             outcomes.update((result.job.record, result.outcome) for result in results)
 
-        jobs = [self._job(one) for one in done.pushes if (one.key.store, one.key.store_sku) in self.ids]
-        if jobs:
+        jobs = [self._job(one) for one in done.pushes if one.record_id not in unwanted]
+        if jobs and reach is not None:
             patience = Patience(tries=1, until=until)
             await push([StoreWork(reach, jobs)], keep, self.http, stop, self.pace, self.gates, patience)
-        ended = [self._ended(one, outcomes.get(one.record_id), reach) for one in done.pushes]
+        ended = [
+            self._ended(one, outcomes[one.record_id], reach)
+            if reach is not None and one.record_id in outcomes
+            else self._not_sent(one, unwanted.get(one.record_id, "not sent"))
+            for one in done.pushes
+        ]
         return ended, self._pause(store, list(outcomes.values()))
+
+    def _not_sent(self, one: Push, why: str) -> Ended:
+        """A process with older rules than the others leaves it to them."""
+        return Ended(one, "unsent" if self.outdated else "failed", "keep", "", "not_sent", why)
 
     def _job(self, one: Push) -> Job:
         item_id, variant_id = self.ids.get((one.key.store, one.key.store_sku), ("", ""))
@@ -332,9 +373,7 @@ class Tenant:
         )  # fmt: skip
         return Job(one.record_id, cell, item_id, variant_id)
 
-    def _ended(self, one: Push, outcome: FinalOutcome | None, reach: Reach) -> Ended:
-        if outcome is None:
-            return Ended(one, "failed", "keep", "", "not_sent", "not sent: the listing is no longer in the facts")
+    def _ended(self, one: Push, outcome: FinalOutcome, reach: Reach) -> Ended:
         what = told(outcome)
         match outcome:
             case Confirmed():
@@ -369,18 +408,25 @@ class Tenant:
     # ---- reading ------------------------------------------------------------------------------------
 
     async def look_all(self) -> int:
-        """Reads what is to be read; what cannot be read now is left for the next time. Returns how many changed."""
+        """Reads what is to be read; what cannot be read now is left for the next time. Returns how many changed.
+
+        What is said of a listing while it is read has it read once more.
+        """
         wanted, found = dict(self.looks), 0
-        for store in sorted({store for store, _ in wanted} & self.reaching.keys()):
-            for reason in sorted({why for (name, _), why in wanted.items() if name == store}):
-                skus = [sku for (name, sku), why in wanted.items() if name == store and why == reason]
-                read, changed = await self._look(store, skus, reason)
-                found += changed
-                for sku in read:
-                    self.looks.pop((store, sku), None)
-        for store, sku in wanted:
-            if store not in self.reaching or (store, sku) not in self.ids:
-                self.looks.pop((store, sku), None)
+        for place in wanted:
+            self.looks.pop(place, None)
+        try:
+            for store in sorted({store for store, _ in wanted} & self.reaching.keys()):
+                for reason in sorted({why for (name, _), why in wanted.items() if name == store}):
+                    skus = [sku for (name, sku), why in wanted.items() if name == store and why == reason]
+                    read, changed = await self._look(store, skus, reason)
+                    found += changed
+                    for sku in read:
+                        del wanted[store, sku]
+        finally:
+            for (store, sku), reason in wanted.items():
+                if store in self.reaching and (store, sku) in self.ids:
+                    self.looks.setdefault((store, sku), reason)
         return found
 
     async def _look(self, store: str, store_skus: Sequence[str], reason: int) -> tuple[set[str], int]:
@@ -434,11 +480,8 @@ class Tenant:
 
     def _skus_of(self, listings: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
         facts = self.inputs.facts
-        found = {}
-        for row, (store, sku) in enumerate(zip(facts.listings.store.tolist(), facts.listings.store_sku, strict=True)):
-            if (facts.stores[store], sku) in listings and facts.listings.sku[row] >= 0:
-                found[facts.stores[store], sku] = facts.skus[int(facts.listings.sku[row])]
-        return found
+        rows = {place: self._rows[place] for place in sorted(listings & self._rows.keys())}
+        return {place: facts.skus[sku] for place, row in rows.items() if (sku := int(facts.listings.sku[row])) >= 0}
 
 
 def _milliseconds(at: datetime) -> int:

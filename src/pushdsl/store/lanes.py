@@ -31,6 +31,8 @@ TRIES_MAX = 6
 TIRED_MILLISECONDS = 5 * 60 * 1000
 """After that many tries a push has failed; what is wanted then is pushed anew after this time, for reason 102."""
 LAST_BATCH = "last batch"
+RULES_SEEN = "rules and catalogue"
+"""The name in the record of what is planned from."""
 _WOKEN = "pushdsl_woken"
 SUPERSEDED = "superseded: a newer quantity was pushed"
 
@@ -249,6 +251,14 @@ class WorkStore(RecordStore):
         with self._transaction(opening.WRITE) as connection:
             self._mark_all(connection, triggers, self._now(connection))
 
+    def plan_from(self, rules: int, triggers: Sequence[Trigger]) -> None:
+        """Has SKUs planned anew from other rules or another catalogue; of what went before no plan is kept any more."""
+        row = self._ours() | {"p_name": RULES_SEEN, "p_value": rules}
+        with self._transaction(opening.WRITE) as connection:
+            if not connection.execute(statements.CHANGE_META, row).rowcount:
+                connection.execute(statements.WRITE_META, row)
+            self._mark_all(connection, triggers, self._now(connection))
+
     def due(self, limit: int) -> tuple[Dirty, ...]:
         """The oldest triggers that are to be planned."""
         with self._transaction() as connection:
@@ -277,8 +287,13 @@ class WorkStore(RecordStore):
         )
         return State(live, {_place(row): (row.generation, row.settled) for row in rows})
 
-    def desire(self, lease: Lease, planned: Sequence[Dirty], wants: Sequence[Want], *, window: timedelta) -> bool:
+    def desire(
+        self, lease: Lease, planned: Sequence[Dirty], wants: Sequence[Want], *, window: timedelta,
+        rules: int | None = None,
+    ) -> bool:  # fmt: skip
         """Keeps what a plan wants and ends the triggers that it was made for; False where the lease was lost.
+
+        False too where it was made from other `rules` than are to be planned from by now.
 
         What is to be pushed is due `window` after its first trigger. A cell whose push is under way is planned again
         when that has ended, because what it shows is not known until then.
@@ -286,6 +301,9 @@ class WorkStore(RecordStore):
         with self._transaction(opening.WRITE) as connection:
             now = self._now(connection)
             if not self._holds(connection, lease, now):
+                return False
+            seen = self._ours() | {"p_name": RULES_SEEN}
+            if rules is not None and connection.execute(statements.READ_META, seen).scalar() != rules:
                 return False
             rows = self._cells(connection, {(want.cell.store, want.cell.store_sku) for want in wants})
             known = {_place(row): row for row in rows}
