@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from pushdsl.correcting import Corrector
 from pushdsl.daemon import Daemon
+from pushdsl.errors import PushdslError
 from pushdsl.model import Reason, Status
 from pushdsl.plugins.platform import ListingRef, NotShown, Query, Shown
 from pushdsl.plugins.simulated import SimulatedPlatform
-from pushdsl.store import PLANNER
+from pushdsl.store import PLANNER, WorkStore
 from pushdsl.working import Tenant
-from tests.seller import STORES, Seller, begun, listen
+from tests.seller import BEGAN, STORES, Seller, begun, listen
 from tests.shop import SIMULATED, edit_file, make_project
 
 
@@ -172,3 +174,50 @@ def test_a_listing_that_is_new_is_compared_with_its_store(seller: Seller) -> Non
     asyncio.run(main())
 
     assert seller.shows() == {("shopee_my", "MUG-00-SET"): 8}
+
+
+SALE = """
+rule "Sale" overrides "Mugs" {
+  for "MUG-00"
+  to shopee_my
+  take kl
+  push 50%
+  during "2026-05-04 13:00" to "2026-05-04 14:00" in "UTC"
+}
+"""
+
+
+@pytest.fixture
+def sale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seller:
+    seller = Seller(make_project(tmp_path / "sale", SIMULATED + SALE, skus=1))
+    listen(seller, monkeypatch)
+    return begun(seller)
+
+
+def test_a_window_that_opens_while_no_daemon_runs_is_pushed_by_the_next(sale: Seller) -> None:
+    sale.at = BEGAN + timedelta(hours=1, minutes=5)
+
+    sale.work(lambda store: None)
+
+    assert sale.shows() == {("shopee_my", "MUG-00"): 5}
+
+
+def test_a_window_that_opens_while_the_record_cannot_be_written_is_pushed_when_it_can(
+    sale: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise PushdslError("the disk is full", "make room on it")
+
+    async def main() -> None:
+        async with sale.running() as daemon:
+            tenant = daemon.tenants[""]
+            sale.at = BEGAN + timedelta(hours=1, minutes=5)
+            with monkeypatch.context() as now:
+                now.setattr(WorkStore, "mark", full)
+                with pytest.raises(PushdslError):
+                    await tenant.windows_moved(sale.at)
+            await daemon.run_once(asyncio.Event())
+
+    asyncio.run(main())
+
+    assert sale.shows() == {("shopee_my", "MUG-00"): 5}

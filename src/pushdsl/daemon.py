@@ -142,8 +142,6 @@ class Daemon:
         )  # fmt: skip
         await beside.begin()
         if tenant.held_up != SWITCHED_OFF:
-            if self.alone:
-                await self._threads(tenant.store.free_all)
             await self._threads(self._begin, spec, tenant, allow_zeroing)
         self.tenants[spec.name], self.besides[spec.name] = tenant, beside
         return tenant
@@ -216,6 +214,7 @@ class Daemon:
             if (key.store, key.store_sku, key.location) not in there and live.quantity is not None
         ]
         store.observe(news, at=self.pace.now())
+        tenant.begin_windows()
         assert tenant.rules is not None, "loaded here"
         if store.number(RULES_SEEN) != tenant.rules:
             skus = sorted({facts.skus[sku] for sku in facts.listings.sku.tolist() if sku >= 0})
@@ -288,7 +287,7 @@ class Daemon:
             for name, tenant in self.tenants.items():
                 if tenant.held_up:
                     continue
-                await self._threads(tenant.windows_moved, self.pace.now())
+                await tenant.windows_moved(self.pace.now())
                 await self._threads(tenant.store.recheck)
                 await tenant.look_all()
                 lanes, seconds = await self._threads(tenant.store.awake)
@@ -370,7 +369,7 @@ class Daemon:
     async def _sweep(self, tenant: Tenant) -> None:
         if tenant.held_up:
             return
-        await self._threads(tenant.windows_moved, self.pace.now())
+        await tenant.windows_moved(self.pace.now())
         await self._threads(tenant.store.recheck)
         lanes, _ = await self._threads(tenant.store.awake)
         self._wake.found(tenant.name, lanes)

@@ -68,6 +68,8 @@ ROUNDS = 20
 REAUTHORIZE_SECONDS = 300.0
 TROUBLE_SECONDS_MAX = 60.0
 READ_LISTINGS = 50
+WINDOWS_SEEN = "windows"
+"""The name in the record of when the windows of rules were looked at, in milliseconds since 1970."""
 LIVE_UNKNOWN = "live quantity unknown"
 """How the plan begins to say that a listing must be read before it can be pushed."""
 
@@ -240,16 +242,29 @@ class Tenant:
         every = timedelta(seconds=self._rules[cell.rule].every_seconds)
         return _EPOCH + timedelta(milliseconds=confirmed_at) + every
 
-    def windows_moved(self, now: datetime) -> int:
+    def begin_windows(self) -> None:
+        """Goes on from where this record's windows were looked at last, before this process perhaps."""
+        now = _milliseconds(self.pace.now())
+        seen = self.store.number(WINDOWS_SEEN)
+        if seen is None:
+            self.store.keep_number(WINDOWS_SEEN, now)
+        self._looked_at = _EPOCH + timedelta(milliseconds=min(now if seen is None else seen, now))
+
+    async def windows_moved(self, now: datetime) -> int:
         """Has the SKUs planned anew whose rule is another since the last look at the clock; returns how many."""
         if (change := self.catalogue.next_change(self._looked_at)) is None or change > now:
             return 0
+        moved = await self._db(self._mark_moved, now)
+        self._looked_at = now  # only now it is kept that they are planned
+        return moved
+
+    def _mark_moved(self, now: datetime) -> int:
         before, after = self.catalogue.claims_at(self._looked_at).owner, self.catalogue.claims_at(now).owner
-        self._looked_at = now
         facts = self.inputs.facts
         rows = np.flatnonzero(before != after)
         skus = sorted({facts.skus[sku] for sku in facts.listings.sku[rows].tolist() if sku >= 0})
         self.store.mark([Trigger(sku, Reason.RULE_CHANGE) for sku in skus])
+        self.store.keep_number(WINDOWS_SEEN, _milliseconds(now))
         return len(skus)
 
     # ---- pushing ------------------------------------------------------------------------------------
