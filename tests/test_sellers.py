@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from pushdsl.cli import main
+from pushdsl.cycle import open_project
+from pushdsl.daemon import Daemon, Spec
 from pushdsl.model import Status
+from pushdsl.pacing import Gate
+from pushdsl.run_settings import RunSettings
 from pushdsl.store import open_existing
 from tests.shop import SIMULATED, make_project
 
@@ -66,3 +71,34 @@ def test_a_seller_whose_rules_are_wrong_stops_nobody_else(sellers: Path, capsys:
     with record:
         assert len(record.records(status=Status.SUCCESSFULLY)) == 12
     assert "anna" in capsys.readouterr().err
+
+
+def test_a_seller_with_a_source_that_cannot_be_used_stops_nobody_else(
+    sellers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (sellers / "anna" / "pushdsl.toml").open("a", encoding="utf-8") as settings:
+        settings.write('[sources.erp]\nkind = "folder"\n')  # without the folder
+
+    assert main(["run", "--tenants", str(sellers), "--once"]) == 6
+
+    record = open_existing(f"sqlite:///{sellers}/record.db", tenant="ben")
+    assert record is not None
+    with record:
+        assert len(record.records(status=Status.SUCCESSFULLY)) == 12
+    assert "sources.erp" in capsys.readouterr().err
+
+
+def test_sellers_whose_accounts_are_named_alike_do_not_wait_for_one_another(sellers: Path) -> None:
+    async def gates() -> list[Gate]:
+        daemon = Daemon(RunSettings(window=0), f"sqlite:///{sellers}/record.db")
+        async with daemon.opened():
+            both = [await daemon.add(Spec(open_project([sellers / name]), name)) for name in ("anna", "ben")]
+            reaches = [tenant.reaching["shopee_my"] for tenant in both]
+            return [
+                tenant.gates.of(reach.store, reach.platform, reach.settings, reach.capabilities)
+                for tenant, reach in zip(both, reaches, strict=True)
+            ]
+
+    annas, bens = asyncio.run(gates())
+
+    assert annas is not bens

@@ -221,3 +221,25 @@ def test_a_window_that_opens_while_the_record_cannot_be_written_is_pushed_when_i
     asyncio.run(main())
 
     assert sale.shows() == {("shopee_my", "MUG-00"): 5}
+
+
+def test_a_catalogue_that_could_not_be_taken_for_the_record_is_taken_later(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise PushdslError("the disk is full", "make room on it")
+
+    async def main() -> None:
+        async with seller.running() as daemon:
+            with (seller.folder / "facts" / "listings.csv").open("a", encoding="utf-8") as table:
+                table.write("shopee_my,MUG-00-SET,77,88,MUG-00\n")
+            with monkeypatch.context() as now:
+                now.setattr(WorkStore, "plan_from", full)
+                with pytest.raises(PushdslError):
+                    await daemon.besides[""]._look_at_facts()
+            await daemon.besides[""]._look_at_facts()
+            await daemon.run_once(asyncio.Event())
+
+    asyncio.run(main())
+
+    assert seller.shows() == {("shopee_my", "MUG-00-SET"): 8}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydantic import SecretStr
 
 from pushdsl.correcting import Corrector, Drifted, told
-from pushdsl.errors import PushdslError
+from pushdsl.errors import FactsError, PushdslError, RefusedPlan, RuleError
 from pushdsl.facts.tables import FORMATS
 from pushdsl.intake import Intake
 from pushdsl.model import Reason
@@ -70,6 +70,7 @@ class Beside:
     watch: Watch = field(init=False)
     shops: dict[str, Shop] = field(default_factory=dict)
     """Stores that may send webhooks."""
+    _sources: list[tuple[str, EventSource, BaseModel]] = field(default_factory=list)
     _catalogue: str = ""
     _problem: str = ""
 
@@ -85,7 +86,8 @@ class Beside:
         self.shops |= {name: Shop(reach.platform, partial(_settings, reach)) for name, reach in tenant.reaching.items()}
 
     async def begin(self) -> None:
-        """Takes in what the folder says now; raises PushdslError where it cannot be read."""
+        """Takes in what the folder says now; raises PushdslError where that or a source cannot be used."""
+        self._sources = list(self._sources_of_settings())
         await self.watch.look()
         await self.watch.look()
         if self.watch.problem:
@@ -102,10 +104,8 @@ class Beside:
             yield self._often("reconcile", self.settings.reconcile_every, lambda: self._reconcile(corrector))
         if lines:
             yield self._once("lines", self._read_lines)
-        for name, raw in self.project.settings.sources.items():
-            kind, brought = str(raw["kind"]), self.project.platforms.source
-            source = FolderSource(self.tenant.pace) if kind == FolderSource.name else brought(kind)
-            yield self._source(name, source, source_settings(name, raw, source.settings))
+        for source in self._sources:
+            yield self._source(*source)
 
     def routes(self) -> list[web.RouteDef]:
         """What the seller is asked and told over HTTP; without a token no events are taken."""
@@ -118,12 +118,9 @@ class Beside:
 
     async def _heard(self, store: str, listings: Sequence[ListingRef]) -> None:
         """A platform said that something happened to these listings: they are read, and pushed if they should be."""
-        by_ids = {ids: sku for (name, sku), ids in self.tenant.ids.items() if name == store}
         for listing in listings:
-            sku = listing.store_sku or by_ids.get((listing.item_id, listing.variant_id), "")
-            of_item = [sku] if sku else [s for (i, _), s in by_ids.items() if i == listing.item_id]
-            for one in of_item:
-                self.tenant.looks[store, one] = int(Reason.REFRESH_INVENTORY)
+            for sku in self.tenant.listings_of(store, listing):
+                self.tenant.looks[store, sku] = int(Reason.REFRESH_INVENTORY)
 
     async def _look_at_facts(self) -> None:
         await self.watch.look()
@@ -136,8 +133,14 @@ class Beside:
         self._mind_age()
         digest = await asyncio.to_thread(catalogue_digest, self.project.facts)
         if digest != self._catalogue:
-            self._catalogue = digest
-            await self.reload()
+            before, self._catalogue = self._catalogue, digest
+            try:
+                await self.reload()
+            except (RuleError, FactsError, RefusedPlan):
+                raise  # not before it changes again
+            except Exception:  # the record could not be written, say
+                self._catalogue = before
+                raise
 
     def _mind_age(self) -> None:
         """A snapshot older than its limit pushes nothing, and says so."""
@@ -176,6 +179,12 @@ class Beside:
             log.warning("line %s was put aside: %s", number, why, extra=self._fields("put aside", ""))
 
         await read_lines(lines_of(sys.stdin.buffer), self.intake, report=report)
+
+    def _sources_of_settings(self) -> Iterator[tuple[str, EventSource, BaseModel]]:
+        for name, raw in self.project.settings.sources.items():
+            kind, brought = str(raw["kind"]), self.project.platforms.source
+            source = FolderSource(self.tenant.pace) if kind == FolderSource.name else brought(kind)
+            yield name, source, source_settings(name, raw, source.settings)
 
     def _source(self, name: str, source: EventSource, settings: BaseModel) -> Awaitable[None]:
         return self._once(f"sources.{name}", lambda: source.run(settings, self.intake))

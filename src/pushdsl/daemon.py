@@ -192,7 +192,7 @@ class Daemon:
             settings=self.settings,
             in_thread=self._threads,
             owner=f"process {os.getpid()} on {socket.gethostname()}",
-            gates=self._gates,
+            gates=known.gates if (known := self.tenants.get(spec.name)) else self._gates.of_another_seller(),
             pace=self.pace,
             observer=self.observer,
             http=self._http,

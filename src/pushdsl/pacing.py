@@ -112,14 +112,22 @@ class Gates:
     def __init__(self, answer_seconds: float = ANSWER_SECONDS) -> None:
         """`answer_seconds`: how long a store may take for a whole answer."""
         self._answer_seconds = answer_seconds
-        self._gates: dict[tuple[str, ...], Gate] = {}
+        self._accounts: dict[tuple[str, ...], Gate] = {}
+        self._apps: dict[tuple[str, ...], Gate] = {}
+
+    def of_another_seller(self) -> Gates:
+        """Gates of their own for its accounts, which may be named alike; those of apps are one for all who use them."""
+        others = Gates(self._answer_seconds)
+        others._apps = self._apps
+        return others
 
     def of(self, store: Store, platform: Platform, settings: BaseModel, capabilities: Capabilities) -> Gate:
         """One gate an account, or one an app."""
         key = gate_key(store, platform, settings, capabilities)
-        if key not in self._gates:
-            self._gates[key] = Gate(capabilities.requests_per_second, capabilities.requests_burst, self._answer_seconds)
-        return self._gates[key]
+        gates = self._apps if capabilities.requests_scope == "app" else self._accounts
+        if key not in gates:
+            gates[key] = Gate(capabilities.requests_per_second, capabilities.requests_burst, self._answer_seconds)
+        return gates[key]
 
 
 def gate_key(store: Store, platform: Platform, settings: BaseModel, capabilities: Capabilities) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Each step is on the disk before the next begins, so whoever dies where, another 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,8 @@ class Tenant:
     """Called at each named step of the work; a test may end the process there."""
     ids: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     """Item and variant id of each listing, by store and store SKU."""
+    _of_item: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    _of_variant: Mapping[tuple[str, str, str], Sequence[str]] = field(default_factory=dict)
     _rows: Mapping[tuple[str, str], int] = field(default_factory=dict)
     _looked_at: datetime = _EPOCH
     _troubles: dict[str, int] = field(default_factory=dict)
@@ -130,6 +133,7 @@ class Tenant:
         self.ids = {(facts.stores[store], sku): (item, variant) for store, sku, item, variant in rows}
         places = zip(facts.listings.store.tolist(), facts.listings.store_sku, strict=True)
         self._rows = {(facts.stores[store], sku): row for row, (store, sku) in enumerate(places)}
+        self._of_item, self._of_variant = _by_ids(self.ids)
         self._rules = {rule.name: rule for rule in self.inputs.rules.rules}
         self._components = {
             facts.skus[sku]: frozenset(facts.skus[c] for c in bundle.components)
@@ -422,6 +426,13 @@ class Tenant:
 
     # ---- reading ------------------------------------------------------------------------------------
 
+    def listings_of(self, store: str, ref: ListingRef) -> Sequence[str]:
+        """The store SKUs that a platform speaks of: by its name, by item and variant, or all of the item."""
+        if ref.store_sku:
+            return (ref.store_sku,)
+        of_item = self._of_item.get((store, ref.item_id), ())
+        return self._of_variant.get((store, ref.item_id, ref.variant_id), of_item)
+
     async def look_all(self) -> int:
         """Reads what is to be read; what cannot be read now is left for the next time. Returns how many changed.
 
@@ -497,6 +508,18 @@ class Tenant:
         facts = self.inputs.facts
         rows = {place: self._rows[place] for place in sorted(listings & self._rows.keys())}
         return {place: facts.skus[sku] for place, row in rows.items() if (sku := int(facts.listings.sku[row])) >= 0}
+
+
+def _by_ids(
+    ids: Mapping[tuple[str, str], tuple[str, str]],
+) -> tuple[dict[tuple[str, str], list[str]], dict[tuple[str, str, str], list[str]]]:
+    """Store SKUs by store and item, and by store, item and variant."""
+    of_item: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    of_variant: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for (store, sku), (item, variant) in ids.items():
+        of_item[store, item].append(sku)
+        of_variant[store, item, variant].append(sku)
+    return dict(of_item), dict(of_variant)
 
 
 def _milliseconds(at: datetime) -> int:
