@@ -230,6 +230,8 @@ class Daemon:
         """
         others = [asyncio.ensure_future(part) for beside in self.besides.values() for part in beside.parts(lines=lines)]
         others.append(asyncio.ensure_future(self._sweep_often(stop)))
+        for name in self.tenants:  # a wake that knows them all keeps room for each
+            self._wake.found(name, [PLANNER])
         try:
             async with self._listening():
                 await self._wake.run(self.serve_in(stop), stop)

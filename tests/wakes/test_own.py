@@ -128,6 +128,30 @@ def test_wakes_from_before_it_runs_and_from_after_it_stopped_are_kept() -> None:
     assert asyncio.run(go()) == ["before", "after"]
 
 
+def test_a_tenant_whose_stores_do_not_answer_leaves_room_for_the_others() -> None:
+    async def go() -> list[str]:
+        wake, came, answer, done = OwnWake(4, clock=loop_time), [], asyncio.Event(), asyncio.Event()
+
+        async def handler(tenant: str, lane: str) -> None:
+            if tenant == "anna":
+                await answer.wait()
+            came.append(tenant)
+            if tenant == "ben":
+                done.set()
+
+        wake.found("ben", [""])
+        wake.take(1)
+        wake.found("anna", [f"store {number}" for number in range(10)])
+        async with working_long(wake, handler):
+            await asyncio.sleep(1)
+            wake.found("ben", [""])
+            await asyncio.wait([asyncio.ensure_future(done.wait())], timeout=60)
+            answer.set()
+        return came
+
+    assert at_once(go())[0] == "ben"
+
+
 class working_long:  # reads as `working`, whose time limit the skipped hours would use up
     def __init__(self, wake: OwnWake, handler: Any) -> None:
         self._stop = asyncio.Event()

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -34,6 +35,7 @@ class OwnWake:
         self._due: dict[Key, None] = {}  # a set that keeps the order of coming
         self._later: list[tuple[int, Key]] = []
         self._known: set[tuple[int, Key]] = set()
+        self._tenants: set[str] = set()
         self._tell: Callable[[], object] | None = None
 
     def in_transaction(self, tenant: str, execute: Execute, lanes: Mapping[str, int]) -> None:
@@ -42,6 +44,7 @@ class OwnWake:
     def committed(self, tenant: str, lanes: Mapping[str, int]) -> None:
         now = self._clock()
         with self._guard:
+            self._tenants.add(tenant)
             for lane, at in lanes.items():
                 self._add((tenant, lane), at, now)
             if self._tell is not None:
@@ -93,19 +96,26 @@ class OwnWake:
             raise failures[0]
 
     def take(self, limit: int, without: Collection[Key] = ()) -> list[Key]:
-        """So many lanes that are to be woken now, in the order of their wakes; they are then no longer here."""
+        """So many lanes that are to be woken now, in the order of their wakes; they are then no longer here.
+
+        Of several tenants none gets more than half of what may run at once, `without` included: one whose stores do
+        not answer must not hold up the others.
+        """
         now = self._clock()
+        running = Counter(tenant for tenant, _ in without)
         with self._guard:
             while self._later and self._later[0][0] <= now:
                 wake = heapq.heappop(self._later)
                 self._known.remove(wake)
                 self._due[wake[1]] = None
+            most = max(1, self._concurrency // 2) if len(self._tenants) > 1 else self._concurrency
             taken: list[Key] = []
             for key in self._due:
                 if len(taken) >= limit:
                     break
-                if key not in without:
+                if key not in without and running[key[0]] < most:
                     taken.append(key)
+                    running[key[0]] += 1
             for key in taken:
                 del self._due[key]
         return taken
