@@ -178,7 +178,8 @@ class Beside:
         def report(number: int, why: str) -> None:
             log.warning("line %s was put aside: %s", number, why, extra=self._fields("put aside", ""))
 
-        await read_lines(lines_of(sys.stdin.buffer), self.intake, report=report)
+        pause = partial(self.tenant.pace.sleep, PAUSE_SECONDS)
+        await read_lines(lines_of(sys.stdin.buffer), self.intake, report=report, again=pause)
 
     def _sources_of_settings(self) -> Iterator[tuple[str, EventSource, BaseModel]]:
         for name, raw in self.project.settings.sources.items():

@@ -153,3 +153,24 @@ def test_an_end_of_the_reading_does_not_wait_for_the_stream() -> None:
             await reading
 
     asyncio.run(work())
+
+
+def test_no_line_is_lost_while_the_record_cannot_be_written(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[None] = []
+
+    async def work(desk: Any) -> None:
+        take = desk.ledger.together
+
+        def full(*_: object, **__: object) -> None:
+            raise PushdslError("the disk is full", "make room on it")
+
+        async def again() -> None:
+            waits.append(None)
+            if len(waits) == 3:
+                monkeypatch.setattr(desk.intake._ledger, "together", take)
+
+        monkeypatch.setattr(desk.intake._ledger, "together", full)
+        heard = await read_lines(given([line(1), line(2)]), desk.intake, again=again)
+        assert heard == Heard(lines=2, taken=2)
+
+    assert run(work).on_hand("A") == 2

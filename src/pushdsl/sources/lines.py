@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -35,20 +35,31 @@ async def read_lines(
     intake: EventIntake,
     source: str = "lines",
     report: Callable[[int, str], None] = lambda number, why: None,
+    again: Callable[[], Awaitable[None]] | None = None,
 ) -> Heard:
     """Hands in every line until there are no more; a wrong one is put aside with its number and stops no other.
 
-    `report` hears number and fault of each wrong line. Raises PushdslError where the record cannot be written.
+    `report` hears number and fault of each wrong line. Where the record cannot be written, `again` is waited for and
+    the line handed in once more, since no stream gives it twice; without it PushdslError is raised.
     """
     heard = Heard()
     free = asyncio.Semaphore(READ_AHEAD)
 
     async def one(number: int, line: bytes) -> None:
         try:
-            for why in await _one(number, line, intake, source, heard):
+            for why in await taken(number, line):
                 report(number, why)
         finally:
             free.release()
+
+    async def taken(number: int, line: bytes) -> list[str]:
+        while True:
+            try:
+                return await _one(number, line, intake, source, heard)
+            except PushdslError:
+                if again is None:
+                    raise
+                await again()
 
     try:
         async with asyncio.TaskGroup() as group:
