@@ -101,6 +101,7 @@ class Daemon:
     _wake: Wake = field(init=False)
     _record: WorkStore = field(init=False)
     _threads: Threads = field(init=False)
+    _lines: dict[str, Threads] = field(default_factory=dict)
     _gates: Gates = field(init=False)
     _http: aiohttp.BaseConnector | None = None
 
@@ -128,12 +129,14 @@ class Daemon:
                     self._http = http
                     yield self
         finally:
+            for line in self._lines.values():
+                line.executor.shutdown()
             executor.shutdown()
 
     async def add(self, spec: Spec, *, allow_zeroing: bool = False) -> Tenant:
         """Takes a seller on: rules and facts are read and checked, what they change is planned. Raises PushdslError."""
         tenant = await self._threads(self._load, spec)
-        intake = Intake(tenant.ledger, self._threads.executor, partial(self._told, spec.name), self.pace)
+        intake = Intake(tenant.ledger, self._line(spec.name).executor, partial(self._told, spec.name), self.pace)
         if not spec.project.settings.push_enabled:
             tenant.held_up = SWITCHED_OFF
         beside = Beside(
@@ -190,7 +193,7 @@ class Daemon:
             ledger=store.ledger(),
             reaching=reaching,
             settings=self.settings,
-            in_thread=self._threads,
+            in_thread=self._line(spec.name),
             owner=f"process {os.getpid()} on {socket.gethostname()}",
             gates=known.gates if (known := self.tenants.get(spec.name)) else self._gates.of_another_seller(),
             pace=self.pace,
@@ -199,6 +202,16 @@ class Daemon:
             at_step=self.at_step,
             rules=int(inputs.rules.sha256[:15], 16) ^ int(tables[:15], 16),
         )
+
+    def _line(self, name: str) -> Threads:
+        """Where a seller's part of the record is worked on: what waits for it goes together."""
+        if self.alone:
+            return self._threads
+        if name not in self._lines:
+            line = Together(f"pushdsl-record-{name}")
+            line.within = self._record.of_tenant(name).grouped
+            self._lines[name] = Threads(line)
+        return self._lines[name]
 
     def _begin(self, spec: Spec, tenant: Tenant, allow_zeroing: bool) -> None:
         """What the record does not know yet it learns from the facts; if rules or facts changed, all is planned."""
@@ -290,9 +303,9 @@ class Daemon:
                 if tenant.held_up:
                     continue
                 await tenant.windows_moved(self.pace.now())
-                await self._threads(tenant.store.recheck)
+                await tenant.db(tenant.store.recheck)
                 await tenant.look_all()
-                lanes, seconds = await self._threads(tenant.store.awake)
+                lanes, seconds = await tenant.db(tenant.store.awake)
                 if tenant.outdated:
                     lanes = ()
                 worked = worked or bool(lanes)
@@ -305,7 +318,7 @@ class Daemon:
 
     async def left(self, tenant: Tenant) -> int:
         """Cells that wait to be pushed, and SKUs that wait to be planned."""
-        work = await self._threads(tenant.store.work)
+        work = await tenant.db(tenant.store.work)
         return sum(lane.waiting for lane in work.lanes) + work.to_plan
 
     def serve_in(self, stop: asyncio.Event) -> Callable[[str, str], Awaitable[None]]:
@@ -372,8 +385,8 @@ class Daemon:
         if tenant.held_up:
             return
         await tenant.windows_moved(self.pace.now())
-        await self._threads(tenant.store.recheck)
-        lanes, _ = await self._threads(tenant.store.awake)
+        await tenant.db(tenant.store.recheck)
+        lanes, _ = await tenant.db(tenant.store.awake)
         self._wake.found(tenant.name, lanes)
 
 

@@ -63,7 +63,7 @@ InThread = Callable[[Callable[[], object]], Awaitable[object]]
 PLAN_SKUS = 2_000
 """SKUs planned in one transaction."""
 PLAN_SECONDS = 20.0
-"""How long one worker alone plans for a tenant before it must say that it still lives."""
+"""How long one worker may plan for a tenant, at 2,000 SKUs, before another takes it for dead."""
 ROUNDS = 20
 """Rounds of one store before the others have their turn."""
 REAUTHORIZE_SECONDS = 300.0
@@ -75,6 +75,9 @@ LIVE_UNKNOWN = "live quantity unknown"
 """How the plan begins to say that a listing must be read before it can be pushed."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Intended = tuple[Round, dict[int, str]]
+"""What is about to be sent, and why not of those that are wanted no longer, by their records."""
 
 
 class Observer(Protocol):
@@ -140,40 +143,34 @@ class Tenant:
             for sku, bundle in facts.bundles.items()
         }
 
-    async def _db(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    async def db(self, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """Does something with the record, where that may be waited for."""
         return await self.in_thread(partial(work, *args, **named))  # type: ignore[return-value]  # what `work` gives
 
     # ---- planning -----------------------------------------------------------------------------------
 
     async def plan(self, stop: asyncio.Event) -> bool:
         """Plans all that is to be planned; False where another worker does, or nothing may be pushed."""
-        if self.held_up:
-            return False
+        more: bool | None = True
+        while more and not stop.is_set() and not self.held_up and not self.outdated:
+            more = await self.db(self._plan_due)
+        return more is not None and not self.held_up and not self.outdated
+
+    def _plan_due(self) -> bool | None:
+        """Plans some of what is to be planned; whether there is more, or None where another worker plans."""
         if self.rules is not None:
-            self.outdated = await self._db(self.store.number, RULES_SEEN) != self.rules
+            self.outdated = self.store.number(RULES_SEEN) != self.rules
             if self.outdated:
                 return False
-        taken = await self._db(self.store.lease, PLANNER, self.owner, seconds=PLAN_SECONDS)
-        if isinstance(taken, Rest):
-            return False
-        lease, loop = taken, asyncio.get_running_loop()
-        kept_at = loop.time()
-        try:
-            while not stop.is_set() and not self.held_up:
-                self.at_step("plan")
-                dirty = await self._db(self.store.due, PLAN_SKUS)
-                if not dirty:
-                    break
-                kept = await self._db(self._plan_some, lease, dirty)
-                if not kept:
-                    return False
-                if loop.time() - kept_at > PLAN_SECONDS / 4:
-                    kept_at = loop.time()
-                    longer = await self._db(self.store.keep, lease, seconds=PLAN_SECONDS)
-                    lease = longer or lease
-        finally:
-            await self._db(self.store.leave, lease)
-        return True
+        lease = self.store.lease(PLANNER, self.owner, seconds=PLAN_SECONDS)
+        if isinstance(lease, Rest):
+            return None
+        self.at_step("plan")
+        dirty = self.store.due(PLAN_SKUS)
+        if dirty and not self._plan_some(lease, dirty):
+            return None
+        self.store.leave(lease)
+        return len(dirty) == PLAN_SKUS
 
     def planned(self, skus: Sequence[str], at: datetime) -> PlannedCells:
         """What all listings of these SKUs shall show, by the record's stock; nothing is done about it."""
@@ -258,7 +255,7 @@ class Tenant:
         """Has the SKUs planned anew whose rule is another since the last look at the clock; returns how many."""
         if (change := self.catalogue.next_change(self._looked_at)) is None or change > now:
             return 0
-        moved = await self._db(self._mark_moved, now)
+        moved = await self.db(self._mark_moved, now)
         self._looked_at = now  # only now it is kept that they are planned
         return moved
 
@@ -277,37 +274,49 @@ class Tenant:
         """Pushes what is due to a store, round after round, until nothing is or others have their turn."""
         if self.held_up or self.outdated:
             return
-        seconds = self.settings.lease
-        taken = await self._db(self.store.lease, store, self.owner, seconds=seconds)
-        if isinstance(taken, Rest):
-            return
-        lease = taken
-        self.at_step("leased")
-        for _ in range(ROUNDS):
-            if stop.is_set() or self.held_up:
-                break
-            began = asyncio.get_running_loop().time()
-            done, unwanted = await self._db(self._intend, lease, store)
-            if isinstance(done, Rest):
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        intended = await self.db(self._open, store)
+        for left in range(ROUNDS - 1, -1, -1):
+            if intended is None:
                 return
-            lease = done.lease
+            done, unwanted = intended
             self.at_step("intended")
             ended, pause = await self._send(store, done, unwanted, began + self.settings.send, stop)
             self.at_step("sent")
-            kept = await self._db(self.store.finish_round, done, ended, pause=pause)
+            sent_from, began = began, loop.time()
+            go_on = bool(left) and pause is None and not (stop.is_set() or self.held_up or self.outdated)
+            kept, intended = await self.db(self._close, done, ended, pause, go_on=go_on)
             self.at_step("recorded")
-            took = asyncio.get_running_loop().time() - began
             if not kept:
                 self.observer.overtaken(self.name, store, len(ended))
                 return
-            self.observer.pushed(self.name, store, ended, took, self.pace.now())
+            self.observer.pushed(self.name, store, ended, began - sent_from, self.pace.now())
             if pause is not None:
                 self.observer.paused(self.name, store, *pause)
-                break
-            if self.outdated:
-                break
-        at_once = _milliseconds(self.pace.now())
-        await self._db(self.store.leave, lease, wake_at=at_once)
+
+    def _open(self, store: str) -> _Intended | None:
+        """The first round of a store whose lane is free; None where there is nothing to send."""
+        lease = self.store.lease(store, self.owner, seconds=self.settings.lease)
+        if isinstance(lease, Rest):
+            return None
+        self.at_step("leased")
+        return self._intended(lease)
+
+    def _close(
+        self, done: Round, ended: Sequence[Ended], pause: tuple[float, str] | None, *, go_on: bool
+    ) -> tuple[bool, _Intended | None]:
+        """Whether the lane was still ours; and the next round, if there is to be one and something to send."""
+        if not self.store.finish_round(done, ended, pause=pause):
+            return False, None
+        if go_on:
+            return True, self._intended(done.lease)
+        self.store.leave(done.lease, wake_at=_milliseconds(self.pace.now()))
+        return True, None
+
+    def _intended(self, lease: Lease) -> _Intended | None:
+        done, unwanted = self._intend(lease, lease.store)
+        return None if isinstance(done, Rest) else (done, unwanted)
 
     def _intend(self, lease: Lease, store: str) -> tuple[Round | Rest, dict[int, str]]:
         """What is about to be sent, and why not of those that are wanted no longer, by their records."""
@@ -462,7 +471,7 @@ class Tenant:
         """
         reach = self.reaching[store]
         refs = tuple(ListingRef(sku, *self.ids[store, sku]) for sku in store_skus if (store, sku) in self.ids)
-        known = await self._db(self.store.state, [(store, ref.store_sku) for ref in refs])
+        known = await self.db(self.store.state, [(store, ref.store_sku) for ref in refs])
         at = self.pace.now()
         shown: list[Shown] = []
         async with reach.caller(self.http, self.gates, self.pace) as caller:
@@ -486,23 +495,23 @@ class Tenant:
         ]
         skus = self._skus_of({(store, one.store_sku) for one in news})
         triggers = [Trigger(sku, reason, store, name) for (_, name), sku in skus.items()]
-        await self._db(self.store.observe, observed, at=at)
+        await self.db(self.store.observe, observed, at=at)
         if triggers:
-            await self._db(self.store.mark, triggers)
+            await self.db(self.store.mark, triggers)
         return {one.store_sku for one in shown}, len(triggers)
 
     async def confirmed(self, store: str) -> dict[CellKey, int]:
         """What a store last confirmed of each cell that nothing is under way for."""
         listings = [place for place in self.ids if place[0] == store]
-        live = (await self._db(self.store.state, listings)).live
+        live = (await self.db(self.store.state, listings)).live
         cells = zip(live.store, live.store_sku, live.location, live.quantity, live.confirmed_at, strict=True)
         return {CellKey(name, sku, x): q for name, sku, x, q, at in cells if q is not None and at is not None}
 
     async def correct(self, shown: Sequence[tuple[CellKey, Live]], *, at: datetime) -> None:
         """Has cells pushed again that show something else; `at` is when the reading began."""
-        await self._db(self.store.observe, shown, at=at)
+        await self.db(self.store.observe, shown, at=at)
         skus = self._skus_of({(key.store, key.store_sku) for key, _ in shown})
-        await self._db(self.store.mark, [Trigger(sku, Reason.RECONCILE, *place) for place, sku in skus.items()])
+        await self.db(self.store.mark, [Trigger(sku, Reason.RECONCILE, *place) for place, sku in skus.items()])
 
     def _skus_of(self, listings: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
         facts = self.inputs.facts

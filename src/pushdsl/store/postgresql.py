@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,7 +72,8 @@ class PostgresqlDatabase:
             connection.exec_driver_sql(self._beginning(connection))
 
         event.listen(engine, "begin", begin)
-        event.listen(engine, "before_cursor_execute", _plan_anew)
+        event.listen(engine, "connect", _plan_for_each)
+        event.listen(engine, "before_cursor_execute", _plan_once_for_all)
         return engine
 
     def _engine(self, application: str, **options: Any) -> Engine:  # Any: SQLAlchemy's options are of many types
@@ -176,12 +177,22 @@ def _key(purpose: str, tenant: str = "") -> str:
     return f"hashtextextended('pushdsl {purpose} ' || coalesce(current_schema(), ''), {of_tenant})"
 
 
-def _plan_anew(  # Any: psycopg's cursor behind SQLAlchemy
-    connection: Connection, cursor: Any, text: str, rows: object, context: object, many: bool
+MANY_ROWS = 100
+"""From so many on, one plan for all of them costs less than one for each."""
+
+
+def _plan_for_each(connection: Any, _: object) -> None:  # Any: psycopg's connection
+    """A plan that is kept from when the tables were empty reads a whole history for every row."""
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.commit()
+
+
+def _plan_once_for_all(  # Any: psycopg's cursor behind SQLAlchemy
+    connection: Connection, cursor: Any, text: str, rows: Sequence[object], context: object, many: bool
 ) -> None:
-    """Before many rows: a plan kept from when the tables were empty reads a whole history for every row."""
-    if many:
-        cursor.execute("DISCARD PLANS")
+    """Before many rows: a plan for what is in the tables now."""
+    if many and len(rows) >= MANY_ROWS:
+        cursor.execute("DISCARD PLANS; SET LOCAL plan_cache_mode = auto")
 
 
 def _state(error: DBAPIError) -> str | None:

@@ -39,7 +39,7 @@ class Session:
     def grouped(self) -> Iterator[None]:
         """What this thread does meanwhile with this record is one transaction; each part of it may fail alone.
 
-        It begins with the first of them. For a record with one writer: it takes no tenant's right to write alone.
+        It begins with the first of them. In PostgreSQL it is for one tenant, whose part nobody else writes meanwhile.
         """
         group = _Group(self._engine)
         with ExitStack() as all_of_it:
@@ -47,7 +47,7 @@ class Session:
             token = _group.set(group)
             all_of_it.callback(_group.reset, token)
             yield
-        if group.durable:  # a commit that waits for the disk has all before it there too
+        if group.durable and not group.waits:  # a commit that waits for the disk has all before it there too
             with self._begun(opening.DURABLE) as connection:
                 self._numbers(connection, 1, LAST_SYNC)
         for told in group.after:
@@ -62,6 +62,10 @@ class Session:
             return
         if group.connection is None:
             group.connection = group.begin()
+        if options.get("pushdsl_durable") and not group.durable and self._engine.dialect.name == "postgresql":
+            with self._database.telling():
+                group.connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+            group.waits = True
         with self._database.telling(), group.connection.begin_nested():
             yield group.connection
         group.durable = group.durable or bool(options.get("pushdsl_durable"))
@@ -128,12 +132,13 @@ class Session:
 
 @dataclass(slots=True)
 class _Group:
-    """Transactions that go together; `after` is told when they are kept."""
+    """Transactions that go together; `after` is told when they are kept. `waits`: its own commit waits for the disk."""
 
     engine: Engine
     begin: Callable[[], Connection] = field(init=False)
     connection: Connection | None = None
     durable: bool = False
+    waits: bool = False
     after: list[Callable[[], None]] = field(default_factory=list)
 
 
