@@ -208,6 +208,18 @@ class TestFailures:
         assert seller.counts(store="shopee_my", status=Status.PENDING) == {("Pending", "the token has run out"): 1}
         assert seller.counts(store="lazada_my", status=Status.PENDING) == {}
 
+    def test_a_token_that_a_store_refuses_once_more_after_its_renewal_is_tried_again_soon(self, seller: Seller) -> None:
+        begun(seller)
+        answers: list[Outcome] = [Unauthorized("refresh", "the token has run out"), Confirmed()]
+        seller.answers["shopee_my"] = lambda _: answers.pop(0)
+
+        seller.work(seller.stock(MUG_00=20))
+        seller.at += timedelta(seconds=2)
+        seller.work(lambda _: None)
+
+        assert seller.shows()["shopee_my", "MUG-00"] == 18
+        assert seller.records(store="shopee_my")[0].status is Status.SUCCESSFULLY
+
     def test_a_push_without_an_answer_is_sent_again(self, seller: Seller) -> None:
         begun(seller)
         answers: list[Outcome] = [Unknown("no answer"), Confirmed()]

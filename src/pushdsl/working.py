@@ -421,7 +421,7 @@ class Tenant:
     def _pause(self, store: str, outcomes: Sequence[FinalOutcome]) -> tuple[float, str] | None:
         """For how long the store is left alone, and why: it said so, its token ran out, or it answers nobody."""
         for outcome in outcomes:
-            if isinstance(outcome, Unauthorized):
+            if isinstance(outcome, Unauthorized) and outcome.action == "reauthorize":
                 return REAUTHORIZE_SECONDS, outcome.message
         asked = [o for o in outcomes if isinstance(o, Temporary) and o.retry_after is not None]
         if asked:
@@ -430,7 +430,7 @@ class Tenant:
             self._troubles.pop(store, None)
             return None
         trouble = self._troubles[store] = self._troubles.get(store, 0) + 1
-        said = next((o.message for o in outcomes if isinstance(o, Temporary | Unknown)), "no answer")
+        said = next((o.message for o in outcomes if isinstance(o, Temporary | Unknown | Unauthorized)), "no answer")
         return min(2.0 ** (trouble - 1), TROUBLE_SECONDS_MAX), said
 
     # ---- reading ------------------------------------------------------------------------------------
