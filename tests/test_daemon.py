@@ -13,7 +13,7 @@ import pytest
 
 from pushdsl import cycle
 from pushdsl.daemon import Daemon, Quiet, Spec
-from pushdsl.errors import RefusedPlan, RuleError
+from pushdsl.errors import PushdslError, RefusedPlan, RuleError
 from pushdsl.model import Reason, Status
 from pushdsl.orders import Line, Message, Order, Ship, Sync
 from pushdsl.plugins.platform import Confirmed, Outcome, Unauthorized, Unknown
@@ -246,6 +246,19 @@ class TestFailures:
         seller.work(seller.stock(MUG_01=22))
 
         assert {store for store, *_ in seller.sent} == {"lazada_my", "tiktok_my"}
+
+
+def test_work_that_is_to_end_ends_where_the_record_cannot_be_written(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def intend(*_: object, **__: object) -> None:
+        raise PushdslError("the disk of the record is full")
+
+    monkeypatch.setattr(WorkStore, "intend", intend)
+
+    assert seller.work(seller.stock(MUG_00=20)) == [False]
+
+    assert seller.sent == []
 
 
 class TestSlowLane:

@@ -49,16 +49,31 @@ def test_one_daemon_works_for_all_and_each_sees_its_own(
     assert "6 cells: 0 to push, 6 unchanged" in capsys.readouterr().out
 
 
-def test_a_seller_whose_folder_names_another_record_is_refused(
-    sellers: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [("", "does not name its part of the record"), ("[record", "cannot read"), ("[rum]\n", "unknown setting `rum`")],
+)
+def test_a_seller_whose_settings_are_wrong_stops_nobody_else(
+    sellers: Path, settings: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (sellers / "ben" / "pushdsl.toml").write_text("", "utf-8")
+    (sellers / "anna" / "pushdsl.toml").write_text(settings, "utf-8")
+
+    assert main(["run", "--tenants", str(sellers), "--once"]) == 6
+
+    assert said in capsys.readouterr().err
+    record = open_existing(f"sqlite:///{sellers}/record.db", tenant="ben")
+    assert record is not None
+    with record:
+        assert len(record.records(status=Status.SUCCESSFULLY)) == 12
+
+
+def test_where_all_sellers_are_refused_the_first_is_told(sellers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("anna", "ben"):
+        (sellers / name / "pushdsl.toml").write_text("", "utf-8")
 
     assert main(["run", "--tenants", str(sellers), "--once"]) == 1
 
-    said = capsys.readouterr().err
-    assert "does not name its part of the record" in said
-    assert 'tenant = "ben"' in said
+    assert 'tenant = "anna"' in capsys.readouterr().err
 
 
 def test_a_seller_whose_rules_are_wrong_stops_nobody_else(sellers: Path, capsys: pytest.CaptureFixture[str]) -> None:

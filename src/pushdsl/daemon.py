@@ -51,6 +51,8 @@ LONGEST_SECONDS = 60.0
 repeat, and `PLAN_SECONDS`."""
 PAUSE_SECONDS = 1.0
 """After something went wrong that no lane is to blame for."""
+FAILURES_MAX = 5
+"""So often something may fail where the work is to come to an end."""
 PRUNE_SECONDS = 3600.0
 
 
@@ -294,8 +296,12 @@ class Daemon:
         return not any([await self.left(tenant) for tenant in self.tenants.values()])
 
     async def run_due(self, stop: asyncio.Event) -> float | None:
-        """Works until nothing can be done just now; in how many seconds something can, if that is known."""
-        handler = self.serve_in(stop)
+        """Works until nothing can be done just now; in how many seconds something can, if that is known.
+
+        What fails again and again is given up.
+        """
+        failed: list[str] = []
+        handler = self.serve_in(stop, failed)
         while not stop.is_set():
             later: list[float] = []
             worked = False
@@ -314,6 +320,8 @@ class Daemon:
                     later.append(seconds)
             if not worked:
                 return min(later, default=None)
+            if len(failed) >= FAILURES_MAX:
+                return None
         return None
 
     async def left(self, tenant: Tenant) -> int:
@@ -321,8 +329,12 @@ class Daemon:
         work = await tenant.db(tenant.store.work)
         return sum(lane.waiting for lane in work.lanes) + work.to_plan
 
-    def serve_in(self, stop: asyncio.Event) -> Callable[[str, str], Awaitable[None]]:
-        """What a wake of a tenant's lane does; what goes wrong in it ends there."""
+    def serve_in(self, stop: asyncio.Event, failed: list[str] | None = None) -> Callable[[str, str], Awaitable[None]]:
+        """What a wake of a tenant's lane does; what goes wrong in it ends there, and is added to `failed`."""
+
+        def note(lane: str) -> None:
+            if failed is not None:
+                failed.append(lane)
 
         async def serve(name: str, lane: str) -> None:
             tenant = self.tenants.get(name)
@@ -334,11 +346,13 @@ class Daemon:
                 else:
                     await tenant.serve(lane, stop)
             except PushdslError as error:
+                note(lane)
                 log.error(
                     "%s", error.message, extra={"tenant": name, "store": lane, "help": error.help, "event": "failed"}
                 )
                 await self._rest(stop, PAUSE_SECONDS)
             except Exception:
+                note(lane)
                 log.exception("a mistake of pushdsl", extra={"tenant": name, "store": lane, "event": "mistake"})
                 await self._rest(stop, PAUSE_SECONDS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 
 from pushdsl.errors import SettingsError
@@ -30,10 +30,10 @@ class RunSettings:
     facts_max_age: float | None = None
     wake: str = "own"
     listen: str = ""
-    events_token: str = ""
+    events_token: str = field(default="", repr=False)
     alert_after: float = 900.0
     alert_command: tuple[str, ...] = ()
-    alert_url: str = ""
+    alert_url: str = field(default="", repr=False)
     reconcile_every: float | None = None
     corrections_max: int = 100
 

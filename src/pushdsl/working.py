@@ -152,7 +152,7 @@ class Tenant:
     async def plan(self, stop: asyncio.Event) -> bool:
         """Plans all that is to be planned; False where another worker does, or nothing may be pushed."""
         more: bool | None = True
-        while more and not stop.is_set() and not self.held_up and not self.outdated:
+        while more and not stop.is_set() and not self.held_up:
             more = await self.db(self._plan_due)
         return more is not None and not self.held_up and not self.outdated
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from pushdsl.cycle import Project, open_project
 from pushdsl.daemon import Daemon, Spec
 from pushdsl.errors import PushdslError
 from pushdsl.report.logs import formatter
-from pushdsl.settings import FILE, read_settings
+from pushdsl.settings import FILE, Settings, read_settings
 from pushdsl.wakes import wake_of
 from pushdsl.watching import Watch, routes
 
@@ -41,28 +41,35 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    specs = list(_specs(args))
-    shared = specs[0].project.settings if args.tenants is None else read_settings(args.tenants)
+    shared, specs, refused = _sellers(args)
     settings = replace(shared.run, listen=args.listen or shared.run.listen)
     with _logging(args.log):
         wake = None if args.once else wake_of(settings.wake, shared.record_url, settings.stores_at_once)
         daemon = Daemon(settings, shared.record_url, wake)
-        return asyncio.run(_work(daemon, specs, args))
+        return asyncio.run(_work(daemon, specs, refused, args))
 
 
-def _specs(args: argparse.Namespace) -> Iterator[Spec]:
+def _sellers(args: argparse.Namespace) -> tuple[Settings, list[Spec], dict[str, PushdslError]]:
+    """What all share, whom to work for, and whom not and why. Raises PushdslError where there is nobody."""
     if args.tenants is None:
         project = project_of(args)
-        yield Spec(project, project.settings.tenant)
-        return
-    record = read_settings(args.tenants).record_url
+        return project.settings, [Spec(project, project.settings.tenant)], {}
+    shared = read_settings(args.tenants)
     folders = sorted(folder.parent for folder in args.tenants.glob(f"*/{FILE}"))
     if not folders:
         raise PushdslError(
             f"no folder in `{args.tenants}` has a `{FILE}`", "give each seller a folder with rules, facts and settings"
         )
+    specs: list[Spec] = []
+    refused: dict[str, PushdslError] = {}
     for folder in folders:
-        yield _seller(open_project([folder]), folder, record)
+        try:
+            specs.append(_seller(open_project([folder]), folder, shared.record_url))
+        except PushdslError as error:
+            refused[folder.name] = error
+    if not specs:
+        raise next(iter(refused.values()))
+    return shared, specs, refused
 
 
 def _seller(project: Project, folder: Path, record: str) -> Spec:
@@ -76,31 +83,39 @@ def _seller(project: Project, folder: Path, record: str) -> Spec:
     return Spec(project, folder.name)
 
 
-async def _work(daemon: Daemon, specs: list[Spec], args: argparse.Namespace) -> int:
+async def _work(
+    daemon: Daemon, specs: list[Spec], refused: Mapping[str, PushdslError], args: argparse.Namespace
+) -> int:
     stop, watch = asyncio.Event(), _watch(daemon)
     async with daemon.opened():
         with _stopped_by_signals(stop):
-            all_there = await _take_on(daemon, specs, args.allow_zeroing)
+            for name, error in refused.items():
+                _tell_refused(daemon, name, error)
+            all_there = await _take_on(daemon, specs, alone=args.tenants is None, allow_zeroing=args.allow_zeroing)
             if args.once:
-                return 0 if await daemon.run_once(stop) and all_there else 6
+                return 0 if await daemon.run_once(stop) and all_there and not refused else 6
             async with telling(daemon.settings, watch.stand, daemon.pace):
                 await daemon.run(stop, lines=args.lines)
     return 0
 
 
-async def _take_on(daemon: Daemon, specs: list[Spec], allow_zeroing: bool) -> bool:
+async def _take_on(daemon: Daemon, specs: list[Spec], *, alone: bool, allow_zeroing: bool) -> bool:
     """Whether all sellers are worked for; of several the faults of one are told and stop no other."""
     all_there = True
     for spec in specs:
         try:
             await daemon.add(spec, allow_zeroing=allow_zeroing)
         except PushdslError as error:
-            if len(specs) == 1:
+            if alone:
                 raise
             all_there = False
-            log.error("%s", error.message, extra={"tenant": spec.name, "help": error.help, "event": "not taken on"})
-            daemon.alarm(spec.name, "not taken on", "", error.message)
+            _tell_refused(daemon, spec.name, error)
     return all_there
+
+
+def _tell_refused(daemon: Daemon, name: str, error: PushdslError) -> None:
+    log.error("%s", error.message, extra={"tenant": name, "help": error.help, "event": "not taken on"})
+    daemon.alarm(name, "not taken on", "", error.message)
 
 
 def _watch(daemon: Daemon) -> Watch:
