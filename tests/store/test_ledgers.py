@@ -536,6 +536,20 @@ def test_verify_tells_of_a_balance_that_no_event_explains(filled: LedgerStore, u
     assert (difference.event, difference.expected) == ("jb B", None)
 
 
+def test_a_message_is_remembered_for_a_month_and_one_that_was_put_aside_for_ever(url: str) -> None:
+    with open_store(url) as record:
+        ledger = record.ledger()
+        assert ledger.note("webhooks/shop", "w1", "stock_changed", at=NOON)
+        assert ledger.note("erp", "x", "{}", "it cannot be read", at=NOON)
+
+        record.prune(NOON + timedelta(days=30))
+        assert not ledger.note("webhooks/shop", "w1", "stock_changed", at=NOON)
+        record.prune(NOON + timedelta(days=31))
+
+        assert ledger.note("webhooks/shop", "w1", "stock_changed", at=NOON)
+        assert [id for _, id, *_ in ledger.put_aside()] == ["x"]
+
+
 # ---- against the ledger in memory ---------------------------------------------------------------------
 
 KINDS = st.sampled_from([*Kind])

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, inspect
 
 from pushdsl.errors import PushdslError
 from pushdsl.model import CellKey, Live, Mode, PlannedCell, Reason, Record, RecordedLive, Status
-from pushdsl.store import opening, statements
+from pushdsl.store import opening, statements, work_statements
 from pushdsl.store.ledgers import LedgerStore
 from pushdsl.store.session import ROWS, Session, milliseconds, time_of
 from pushdsl.store.tables import missing, token
@@ -350,10 +350,12 @@ class RecordStore(Session):
     def prune(self, at: datetime) -> int:
         """Deletes history beyond the latest 100 records of a listing and 30 days, in small steps; returns how many.
 
-        What a store shows is not history and stays; so does a push whose end is not known.
+        What a store shows is not history and stays; so does a push whose end is not known. Messages that were heard are
+        forgotten with them, and those that were put aside are not.
         """
         before = self._ours() | {"p_created_at": milliseconds(at - timedelta(days=DAYS)), "p_step": STEP * STEP}
         count = 0
+        self._delete(work_statements.FORGET_MESSAGES, [self._ours() | {"p_received_at": before["p_created_at"]}])
         while deleted := self._delete(statements.DELETE_OLDER, [before]):
             count += deleted
         for listings in self._crowded():

@@ -96,6 +96,12 @@ PUT_ASIDE: Select[Any] = (
 COUNT_PUT_ASIDE: Select[Any] = select(func.count()).select_from(message).where(_ours(message), message.c.why != _EMPTY)
 
 
+FORGET_MESSAGES: Delete = delete(message).where(
+    _ours(message), message.c.why == _EMPTY, message.c.received_at < _p(message, "received_at")
+)
+"""Those that nobody has to look at; nobody sends one again after so long."""
+
+
 def keep_balance(dialect: Dialect) -> Executable:
     kept: Executable = _keep(balance, dialect, _all(balance))
     return kept
