@@ -25,7 +25,7 @@ def proved(figures: Figures) -> None:
     assert figures.at_rest, figures.left
     assert (figures.wrong, figures.records, figures.lies, figures.mistakes) == (0, 0, 0, 0), figures
     assert figures.ledger == ""
-    assert figures.pushes > 30
+    assert figures.pushes >= 30, "each listing at least once; what came together is one push"
 
 
 def test_workers_that_are_killed_at_any_step_leave_nothing_undone(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ class LostConnectionError(aiohttp.ClientConnectionError):
 class Gate:
     """Lets requests through evenly, and none while the platform asked for quiet."""
 
-    def __init__(self, per_second: float, at_once: int = 1, answer_seconds: float = ANSWER_SECONDS) -> None:
-        self._answer_seconds = answer_seconds
+    def __init__(self, per_second: float, at_once: int = 1, answer_seconds: float | None = None) -> None:
+        self._answer_seconds = ANSWER_SECONDS if answer_seconds is None else answer_seconds
         # a bucket that is full at first would let through twice the rate in the first second
         burst = max(float(at_once), per_second // 20)
         self._limiter = AsyncLimiter(burst, burst / (per_second * HEADROOM))
@@ -109,8 +109,8 @@ class Gate:
 class Gates:
     """The gates of one process: whoever pushes to a store goes through the same one."""
 
-    def __init__(self, answer_seconds: float = ANSWER_SECONDS) -> None:
-        """`answer_seconds`: how long a store may take for a whole answer."""
+    def __init__(self, answer_seconds: float | None = None) -> None:
+        """`answer_seconds`: how long a store may take for a whole answer, if not ANSWER_SECONDS."""
         self._answer_seconds = answer_seconds
         self._accounts: dict[tuple[str, ...], Gate] = {}
         self._apps: dict[tuple[str, ...], Gate] = {}
