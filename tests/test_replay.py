@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,18 @@ def test_orders_may_be_played_faster_than_they_were(shop: Path, capsys: pytest.C
     assert played["shown"] == {"cells": 36, "right": 36, "held": 0}
     assert played["sales"]["orders"] == 46
     assert played["seconds"] < 20
+
+
+def test_a_play_on_postgresql_gives_the_same_figures_and_its_record_is_kept(
+    shop: Path, on_postgresql: Callable[[], str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, url = orders(shop, *busy_day(60)), on_postgresql()
+
+    in_a_file, on_a_server = replayed(capsys, path, str(shop)), replayed(capsys, path, str(shop), "--record", url)
+
+    assert [steady(one) for one in on_a_server] == [steady(one) for one in in_a_file]
+    assert main(["replay", path, str(shop), "--record", url]) == 1
+    assert "holds something already" in capsys.readouterr().err
 
 
 def test_orders_are_read_from_parquet_too(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

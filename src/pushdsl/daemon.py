@@ -94,6 +94,8 @@ class Daemon:
     observer: Observer = field(default_factory=Quiet)
     pace: Pace = field(default_factory=Pace)
     repair: bool = True
+    database_time: bool = True
+    """Whether times are those of the database, where it has a clock; else all are those of `pace`."""
     at_step: Callable[[str], None] = lambda step: None
     alarm: Alarm = lambda tenant, kind, store, message: None  # a default
     routes: Sequence[web.RouteDef] = ()
@@ -122,7 +124,13 @@ class Daemon:
         self._threads = Threads(executor)
         try:
             self._record = await self._threads(
-                lambda: open_work(self.record_url, self.pace.now, repair=self.repair, waker=self._wake)
+                lambda: open_work(
+                    self.record_url,
+                    self.pace.now,
+                    repair=self.repair,
+                    waker=self._wake,
+                    database_time=self.database_time,
+                )
             )
             if alone is not None:
                 alone.within = self._record.grouped

@@ -14,7 +14,9 @@ from pushdsl.cli.inputs import add_facts, add_json, moment, project_of
 from pushdsl.cli.replay_orders import OrderLine, read_orders
 from pushdsl.cli.replay_play import Played, Script, play
 from pushdsl.cycle import Project, open_project
+from pushdsl.errors import PushdslError
 from pushdsl.report.terminal import print_lines
+from pushdsl.store import open_existing
 
 SECONDS_MAX = 1e6
 
@@ -38,11 +40,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--from", dest="since", type=moment, metavar="TIME", help="only orders from then on")
     parser.add_argument("--to", dest="until", type=moment, metavar="TIME", help="only orders before then")
+    parser.add_argument(
+        "--record", metavar="URL", default="", help="an empty record to use, as in PostgreSQL (default: a file for now)"
+    )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     lines = read_orders(args.orders, args.since, args.until)
+    _refuse_used(args)
     project = project_of(args)
     projects = [project] + ([open_project([args.against], project.facts)] if args.against else [])
     played = [_played(one, lines, args) for one in projects]
@@ -55,10 +61,21 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(one.shown.right == one.shown.cells for one in played) else 6
 
 
+def _refuse_used(args: argparse.Namespace) -> None:
+    """Raises PushdslError where the record holds something, or would after the first of two plays."""
+    if not args.record:
+        return
+    if args.against:
+        raise PushdslError("two plays cannot share one record", "leave out `--record` or `--against`")
+    if (used := open_existing(args.record)) is not None:
+        used.close()
+        raise PushdslError("the record to play on holds something already", "name an empty database or a new file")
+
+
 def _played(project: Project, lines: Sequence[OrderLine], args: argparse.Namespace) -> Played:
     settings = replace(project.settings.run, sweep=1.0)
     with tempfile.TemporaryDirectory() as folder:
-        return asyncio.run(play(project, Script(lines, args.speed, args.delay, settings), Path(folder)))
+        return asyncio.run(play(project, Script(lines, args.speed, args.delay, settings, args.record), Path(folder)))
 
 
 def _name(project: Project) -> str:

@@ -50,12 +50,16 @@ DAY_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What is played, and how. `delay`: from an order at its store to the seller's stock, in seconds of the shop."""
+    """What is played, and how. `delay`: from an order at its store to the seller's stock, in seconds of the shop.
+
+    `record`: the address of an empty record, which is kept; empty for a file that goes when the play is over.
+    """
 
     lines: Sequence[OrderLine]
     speed: float
     delay: float
     run: RunSettings
+    record: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ async def play(project: Project, script: Script, folder: Path) -> Played:
     with local_shops() as shops:
         project, inputs = _opened(project, script, shops, clock, folder)
         pace = Pace(clock.now, clock.sleep)
-        daemon = Daemon(project.settings.run, project.settings.record_url, wake, latencies, pace)
+        daemon = Daemon(project.settings.run, project.settings.record_url, wake, latencies, pace, database_time=False)
         async with daemon.opened():
             tenant = await daemon.add(Spec(project), allow_zeroing=True)
             market = Market(inputs.facts, inputs.rules.stores, shops)
@@ -160,7 +164,8 @@ def _opened(project: Project, script: Script, shops: LocalShops, clock: Clock, f
     )
     settings = replace(
         project.settings, accounts=open_shops(shops, platforms, inputs.rules.stores, inputs.facts),
-        capabilities=faster, record=f"sqlite:///{folder / 'record.db'}", push_enabled=True, tokens_in_clear=True,
+        capabilities=faster, record=script.record or f"sqlite:///{folder / 'record.db'}", push_enabled=True,
+        tokens_in_clear=True,
         token_key=None, run=alone, sources={},
     )  # fmt: skip
     return replace(project, settings=settings, platforms=platforms), inputs
