@@ -26,7 +26,8 @@ from pushdsl.store.lanes import (
     open_existing_work,
     open_work,
 )
-from pushdsl.store.ledgers import Asked, Intake, LedgerStore, Trigger
+from pushdsl.store.ledgers import Asked, Intake, LedgerStore
+from pushdsl.store.marking import Trigger
 from pushdsl.store.opening import libpq_words
 from pushdsl.store.store import Finished, RecordStore, SealedGrant, StoreSummary, open_existing, open_store
 from pushdsl.store.together import Together

@@ -20,7 +20,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from pushdsl.model import CellKey, Mode, PlannedCell, Reason, RecordedLive, Status
 from pushdsl.store import opening, statements, tables, work_statements
-from pushdsl.store.ledgers import LAST_GENERATION, SOME, LedgerStore, Trigger
+from pushdsl.store.ledgers import SOME
+from pushdsl.store.marking import Marking, Trigger
 from pushdsl.store.session import milliseconds, time_of
 from pushdsl.store.store import Finished, RecordStore
 
@@ -204,7 +205,7 @@ def open_existing_work(url: str, clock: Callable[[], datetime], *, tenant: str =
     return None
 
 
-class WorkStore(RecordStore):
+class WorkStore(Marking, RecordStore):
     """The work of an open record; every method is one transaction, and raises PushdslError.
 
     Times are those of the database's clock on PostgreSQL, where many work on one record, unless `database_time` is
@@ -221,8 +222,6 @@ class WorkStore(RecordStore):
         self._clock, self._repair, self._waker = clock, repair, waker
         self._database_time = database_time
         self._asks_time = database_time and dialect == "postgresql"
-        self._ledger = LedgerStore(database, engine, tenant)
-        self._mark = work_statements.mark(dialect)
         self._want = work_statements.want(dialect)
         self._hold = work_statements.hold(dialect)
         self._open_lane = work_statements.open_lane(dialect)
@@ -617,20 +616,11 @@ class WorkStore(RecordStore):
             "p_generation": one.generation, "p_count": one.count, "p_first_at": now,
         }  # fmt: skip
 
-    def _mark_all(self, connection: Connection, triggers: Sequence[Trigger], now: int) -> None:
-        if not triggers:
-            return
-        [generation] = self._numbers(connection, 1, LAST_GENERATION)
-        rows = (
-            {
-                "p_tenant": self._tenant, "p_sku": t.sku, "p_store": t.store, "p_store_sku": t.store_sku,
-                "p_generation": generation, "p_first_at": now, "p_reason": int(t.reason), "p_count": t.count,
-                "p_forced": int(t.forced),
-            }
-            for t in triggers
-        )  # fmt: skip
-        self._many(connection, self._mark, rows)
-        self._wake(connection, {PLANNER: now})
+    def _mark_all(self, connection: Connection, triggers: Sequence[Trigger], first_at: int) -> None:
+        """As for all of a record; and whoever plans is woken."""
+        super()._mark_all(connection, triggers, first_at)
+        if triggers:
+            self._wake(connection, {PLANNER: first_at})
 
     # ---- below: pushing -----------------------------------------------------------------------------
 

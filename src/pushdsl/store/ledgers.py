@@ -34,29 +34,17 @@ from pushdsl.order_text import order_of, order_text
 from pushdsl.orders import ChangeMapping, ChangeWarehouse, Message, Order, Step, advance
 from pushdsl.snapshots import Snapshot, differences, vanished
 from pushdsl.store import opening, work_statements
-from pushdsl.store.session import Session, milliseconds
+from pushdsl.store.marking import Marking, Trigger
+from pushdsl.store.session import milliseconds
 from pushdsl.store.tables import balance
 from pushdsl.told import OrderTold, RefreshTold, StockTold, Told, event_text, order_told_text
 
 SOME = 500
 """Names in one question."""
 LAST_EVENT = "last event"
-LAST_GENERATION = "last generation"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """Why a SKU is to be planned anew: for all its listings, or for one. `forced`: sent even if it is shown already."""
-
-    sku: str
-    reason: int
-    store: str = ""
-    store_sku: str = ""
-    count: int = 1
-    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +95,13 @@ class _Taking:
         return _intake(self.outcomes)
 
 
-class LedgerStore(Session):
+class LedgerStore(Marking):
     """The events of an open record; every method is one transaction, and raises PushdslError."""
 
     def __init__(self, database: opening.Database, engine: Any, tenant: str) -> None:  # Any: as the record has it
         super().__init__(database, engine, tenant)
         self._keep_balance = work_statements.keep_balance(engine.dialect.name)
         self._keep_sale = work_statements.keep_sale(engine.dialect.name)
-        self._mark = work_statements.mark(engine.dialect.name)
         self._note = work_statements.note_message(engine.dialect.name)
 
     def take(self, events: Sequence[StockEvent], *, at: datetime) -> Intake:
@@ -152,7 +139,7 @@ class LedgerStore(Session):
     def mark(self, triggers: Sequence[Trigger], *, at: datetime) -> None:
         """Has SKUs planned anew."""
         with self._transaction(opening.WRITE) as connection:
-            self._mark_all(connection, triggers, at)
+            self._mark_all(connection, triggers, milliseconds(at))
 
     def note(self, source: str, id: str, body: str, why: str = "", *, at: datetime) -> bool:
         """Keeps a message, put aside for a person where `why` says so; False where it is here already."""
@@ -240,7 +227,7 @@ class LedgerStore(Session):
                     return error
             case RefreshTold(skus):
                 reason = int(Reason.REFRESH_INVENTORY)
-                self._mark_all(connection, [Trigger(sku, reason) for sku in dict.fromkeys(skus)], at)
+                self._mark_all(connection, [Trigger(sku, reason) for sku in dict.fromkeys(skus)], milliseconds(at))
                 return Intake(skus=frozenset(skus))
             case Snapshot():
                 return self._compare(connection, told, at)
@@ -345,7 +332,7 @@ class LedgerStore(Session):
     def _mark_new(self, connection: Connection, taking: _Taking, at: datetime) -> None:
         newest = {event.sku: int(event.reason) for event, _ in taking.rows}
         counts = Counter(event.sku for event, _ in taking.rows)
-        self._mark_all(connection, [Trigger(s, r, count=counts[s]) for s, r in newest.items()], at)
+        self._mark_all(connection, [Trigger(s, r, count=counts[s]) for s, r in newest.items()], milliseconds(at))
 
     def _put_refused_aside(self, connection: Connection, taking: _Taking, at: datetime) -> None:
         for event, error in taking.intake.refused:
@@ -399,22 +386,7 @@ class LedgerStore(Session):
         connection.execute(self._keep_sale, row)
         if step.reason is not None:
             skus = sorted({key.sku for key in step.touched})
-            self._mark_all(connection, [Trigger(sku, int(step.reason)) for sku in skus], at)
-
-    def _mark_all(self, connection: Connection, triggers: Sequence[Trigger], at: datetime) -> None:
-        if not triggers:
-            return
-        [generation] = self._numbers(connection, 1, LAST_GENERATION)
-        first_at = milliseconds(at)
-        rows = (
-            {
-                "p_tenant": self._tenant, "p_sku": t.sku, "p_store": t.store, "p_store_sku": t.store_sku,
-                "p_generation": generation, "p_first_at": first_at, "p_reason": int(t.reason), "p_count": t.count,
-                "p_forced": int(t.forced),
-            }
-            for t in triggers
-        )  # fmt: skip
-        self._many(connection, self._mark, rows)
+            self._mark_all(connection, [Trigger(sku, int(step.reason)) for sku in skus], milliseconds(at))
 
     def _event_row(self, number: int, event: StockEvent, balance: Balance, at: datetime) -> dict[str, object]:
         return {
