@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pushdsl.model import CellKey, Live
-from pushdsl.plugins.platform import ListingRef, Shown
-from pushdsl.working import READ_LISTINGS, Tenant
+from pushdsl.model import CellKey
+from pushdsl.plugins.platform import ListingRef
+from pushdsl.recorder import observed
+from pushdsl.working import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,9 @@ class Corrector:
         """Reads a store as a whole. Cells with work of their own under way are left alone."""
         tenant = self.tenant
         at = tenant.pace.now()
-        shown, unread = await self._read(store)
+        refs = [ListingRef(sku, *ids) for (name, sku), ids in sorted(tenant.ids.items()) if name == store]
+        shown = await tenant.read(store, refs)
+        unread = len(refs) - len({one.store_sku for one in shown})
         known = await tenant.confirmed(store)
         drifts = tuple(
             Drift(key, one.quantity, known[key])
@@ -61,23 +64,9 @@ class Corrector:
         if len(due) > self.most:
             return Drifted(store, len(shown), unread, drifts, capped=True)
         if due:
-            rows = {CellKey(store, one.store_sku, one.location): one for one in shown}
-            await tenant.correct([(d.key, _live(rows[d.key])) for d in due], at=at)
+            live = dict(observed(store, one) for one in shown)
+            await tenant.correct([(d.key, live[d.key]) for d in due], at=at)
         return Drifted(store, len(shown), unread, drifts, tuple(due))
-
-    async def _read(self, store: str) -> tuple[list[Shown], int]:
-        tenant = self.tenant
-        refs = [ListingRef(sku, *ids) for (name, sku), ids in sorted(tenant.ids.items()) if name == store]
-        shown: list[Shown] = []
-        async with tenant.reaching[store].caller(tenant.http, tenant.gates, tenant.pace) as caller:
-            for start in range(0, len(refs), READ_LISTINGS):
-                answers = await caller.read(tuple(refs[start : start + READ_LISTINGS]))
-                shown += [answer for answer in answers if isinstance(answer, Shown)]
-        return shown, len(refs) - len({one.store_sku for one in shown})
-
-
-def _live(shown: Shown) -> Live:
-    return Live(shown.quantity, shown.mode, shown.days, shown.reserved)
 
 
 def told(drifted: Drifted, examples: int = 3) -> str:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pushdsl.applying import live_of
 from pushdsl.calling import Reach, connections
 from pushdsl.cycle import Inputs, Project
-from pushdsl.model import CellKey, Facts, Live
+from pushdsl.model import CellKey, Facts
 from pushdsl.pacing import Gates, Pace
 from pushdsl.plugins.platform import ListingRef, NotShown, Shown
 from pushdsl.reaching import check_settings, reach
-from pushdsl.recorder import told
+from pushdsl.recorder import observed, told
 from pushdsl.store import open_store
 
 
@@ -51,23 +51,18 @@ def reconcile(project: Project, inputs: Inputs, store: str, pace: Pace = Pace())
         began = pace.now()
         reaching = reach(project.settings, project.platforms, [declared], inputs.limits, record)
         results = asyncio.run(_read_all(inputs.facts, reaching[store], pace))
-        observed = [_observed(store, result) for result in results if isinstance(result, Shown)]
-        record.observe(observed, at=began)
+        seen = [observed(store, result) for result in results if isinstance(result, Shown)]
+        record.observe(seen, at=began)
     missing = [result for result in results if isinstance(result, NotShown)]
     return Reading(
-        len(observed),
+        len(seen),
         tuple(
             Drift(key, known.get(key), live.quantity)
-            for key, live in observed
+            for key, live in seen
             if live.quantity is not None and live.quantity != known.get(key)
         ),
         tuple((CellKey(store, result.store_sku, ""), told(result.outcome).detail) for result in missing),
     )
-
-
-def _observed(store: str, shown: Shown) -> tuple[CellKey, Live]:
-    key = CellKey(store, shown.store_sku, shown.location)
-    return key, Live(shown.quantity, shown.mode, shown.days, shown.reserved)
 
 
 async def _read_all(facts: Facts, reaching: Reach, pace: Pace) -> list[Shown | NotShown]:

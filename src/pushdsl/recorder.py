@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from pushdsl.model import PlannedCell, Status
+from pushdsl.model import CellKey, Live, PlannedCell, Status
 from pushdsl.pacing import Pace
-from pushdsl.plugins.platform import Confirmed, Refused, RefusedKind, Temporary, Unauthorized, Unknown
+from pushdsl.plugins.platform import Confirmed, Refused, RefusedKind, Shown, Temporary, Unauthorized, Unknown
 from pushdsl.pusher import FinalOutcome, NotSent, Result
 from pushdsl.store import Finished, RecordStore
 
@@ -98,6 +98,11 @@ class Told:
     code: str = ""
     kind: str = ""
     detail: str = ""
+
+
+def observed(store: str, shown: Shown) -> tuple[CellKey, Live]:
+    """What a read of a store showed, as it is kept."""
+    return CellKey(store, shown.store_sku, shown.location), Live(shown.quantity, shown.mode, shown.days, shown.reserved)
 
 
 KINDS = (*get_args(RefusedKind), "temporary", "unauthorized", "unknown", "not_sent")

@@ -29,7 +29,7 @@ from pushdsl.plugins.platform import (
 )  # fmt: skip
 from pushdsl.portion import Catalogue, StockNow
 from pushdsl.pusher import FinalOutcome, Job, NotSent, Patience, Result, StoreWork, arrange, push
-from pushdsl.recorder import told
+from pushdsl.recorder import observed, told
 from pushdsl.run_settings import RunSettings
 from pushdsl.store import (
     PLANNER,
@@ -464,20 +464,24 @@ class Tenant:
                     self.looks.setdefault((store, sku), reason)
         return found
 
+    async def read(self, store: str, refs: Sequence[ListingRef]) -> list[Shown]:
+        """What a store shows of these listings, as far as they can be read."""
+        shown: list[Shown] = []
+        async with self.reaching[store].caller(self.http, self.gates, self.pace) as caller:
+            for start in range(0, len(refs), READ_LISTINGS):
+                answers = await caller.read(tuple(refs[start : start + READ_LISTINGS]))
+                shown += [answer for answer in answers if isinstance(answer, Shown)]
+        return shown
+
     async def _look(self, store: str, store_skus: Sequence[str], reason: int) -> tuple[set[str], int]:
         """Reads listings, and plans those anew that show more than we know, or another reserve: those read, how many.
 
         One that shows less has sold: it is not filled up again before our own stock says so.
         """
-        reach = self.reaching[store]
         refs = tuple(ListingRef(sku, *self.ids[store, sku]) for sku in store_skus if (store, sku) in self.ids)
         known = await self.db(self.store.state, [(store, ref.store_sku) for ref in refs])
         at = self.pace.now()
-        shown: list[Shown] = []
-        async with reach.caller(self.http, self.gates, self.pace) as caller:
-            for start in range(0, len(refs), READ_LISTINGS):
-                answers = await caller.read(refs[start : start + READ_LISTINGS])
-                shown += [answer for answer in answers if isinstance(answer, Shown)]
+        shown = await self.read(store, refs)
         live = known.live
         before = {
             (sku, location): (quantity, reserved)
@@ -490,12 +494,9 @@ class Tenant:
             quantity, reserved = before.get((one.store_sku, one.location), (None, None))
             if quantity is None or one.quantity > quantity or (one.reserved or 0) != (reserved or 0):
                 news.append(one)
-        observed = [
-            (CellKey(store, x.store_sku, x.location), Live(x.quantity, x.mode, x.days, x.reserved)) for x in news
-        ]
         skus = self._skus_of({(store, one.store_sku) for one in news})
         triggers = [Trigger(sku, reason, store, name) for (_, name), sku in skus.items()]
-        await self.db(self.store.observe, observed, at=at)
+        await self.db(self.store.observe, [observed(store, one) for one in news], at=at)
         if triggers:
             await self.db(self.store.mark, triggers)
         return {one.store_sku for one in shown}, len(triggers)
