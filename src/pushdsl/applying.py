@@ -144,18 +144,20 @@ def listing_rows(facts: Facts, wanted: set[tuple[str, str]]) -> dict[tuple[str, 
 async def _push_all(work: Sequence[StoreWork], recorder: Recorder, pace: Pace) -> None:
     stop = asyncio.Event()
     async with connections() as http:
-        with _stopped_by_ctrl_c(stop):
+        with stopped_by(stop, signal.SIGINT):
             await push(work, recorder.add, http, stop, pace)
 
 
 @contextmanager
-def _stopped_by_ctrl_c(stop: asyncio.Event) -> Iterator[None]:
-    """The first Ctrl-C ends the apply cleanly; where the loop takes no signals, the default stays."""
+def stopped_by(stop: asyncio.Event, *signals: int) -> Iterator[None]:
+    """The first of these signals ends the work cleanly; where the loop takes no signals, the default stays."""
     loop = asyncio.get_running_loop()
-    with suppress(NotImplementedError, RuntimeError, ValueError):
-        loop.add_signal_handler(signal.SIGINT, stop.set)
+    for one in signals:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(one, stop.set)
     try:
         yield
     finally:
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.remove_signal_handler(signal.SIGINT)
+        for one in signals:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(one)

@@ -45,7 +45,7 @@ P = ParamSpec("P")
 log = logging.getLogger("pushdsl.run")
 
 DATABASE_THREADS = 8
-"""On PostgreSQL; SQLite has one writer, and so one thread."""
+"""On PostgreSQL, where sellers are taken on; their work is done in a line of each. SQLite has one thread for all."""
 LONGEST_SECONDS = 60.0
 """What is to be done is never put off for longer, but for a lease. INVARIANT: no less than a window, the pause before a
 repeat, and `PLAN_SECONDS`."""
@@ -53,7 +53,6 @@ PAUSE_SECONDS = 1.0
 """After something went wrong that no lane is to blame for."""
 FAILURES_MAX = 5
 """So often something may fail where the work is to come to an end."""
-PRUNE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,11 +357,11 @@ class Daemon:
                 log.error(
                     "%s", error.message, extra={"tenant": name, "store": lane, "help": error.help, "event": "failed"}
                 )
-                await self._rest(stop, PAUSE_SECONDS)
+                await self.pace.rest(PAUSE_SECONDS, stop)
             except Exception:
                 note(lane)
                 log.exception("a mistake of pushdsl", extra={"tenant": name, "store": lane, "event": "mistake"})
-                await self._rest(stop, PAUSE_SECONDS)
+                await self.pace.rest(PAUSE_SECONDS, stop)
 
         return serve
 
@@ -372,12 +371,6 @@ class Daemon:
         if tenant.outdated != before and self.tenants.get(tenant.name) is tenant:
             why = "another process plans by newer rules or facts; give this one the same, and start it again"
             self.alarm(tenant.name, "outdated", "", why if tenant.outdated else "")
-
-    async def _rest(self, stop: asyncio.Event, seconds: float) -> None:
-        waits = [asyncio.ensure_future(self.pace.sleep(seconds)), asyncio.ensure_future(stop.wait())]
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
 
     async def _sweep_often(self, stop: asyncio.Event) -> None:
         """Every second each tenant's lanes are looked at, so that a wake that was lost is lost for a second only."""
@@ -394,7 +387,7 @@ class Daemon:
                     log.error("%s", error.message, extra={"tenant": tenant.name, "help": error.help, "event": "failed"})
                 except Exception:  # whoever does not look again never finds a wake that was lost
                     log.exception("a mistake of pushdsl", extra={"tenant": tenant.name, "event": "mistake"})
-            await self._rest(stop, self.settings.sweep)
+            await self.pace.rest(self.settings.sweep, stop)
 
     def _set_right(self, tenant: Tenant) -> None:
         """The clock of a record in a file is this machine's, which may have been ahead."""

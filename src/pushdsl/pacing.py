@@ -35,6 +35,13 @@ class Pace:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
+    async def rest(self, seconds: float, stop: asyncio.Event) -> None:
+        """Waits, but no longer than until `stop` is set."""
+        waits = [asyncio.ensure_future(self.sleep(seconds)), asyncio.ensure_future(stop.wait())]
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+
 
 class LostConnectionError(aiohttp.ClientConnectionError):
     """The connection ended before the answer. Its text holds no address, and so no secret."""

@@ -225,7 +225,7 @@ async def _retry(run: _Run, left: _Left) -> None:
     async def sleep(seconds: float) -> None:
         # a platform that says how long to wait means all calls, and not this one alone
         with run.caller.gate.closed() if _hint(left) is not None else nullcontext():
-            await _sleep(run, seconds)
+            await run.pace.rest(seconds, run.stop)
 
     try:
         await AsyncRetrying(
@@ -242,14 +242,6 @@ def _hint(left: _Left) -> float | None:
     """The longest wait that the platform asked for, in seconds."""
     hints = [outcome.retry_after for _, outcome in left if isinstance(outcome, Temporary)]
     return max((hint for hint in hints if isinstance(hint, int | float) and hint >= 0), default=None)
-
-
-async def _sleep(run: _Run, seconds: float) -> None:
-    """Waits, but no longer than until the apply is stopped."""
-    waits = [asyncio.ensure_future(run.pace.sleep(seconds)), asyncio.ensure_future(run.stop.wait())]
-    _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
 
 
 def _enough(run: _Run) -> Callable[[RetryCallState], bool]:

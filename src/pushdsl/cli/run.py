@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pushdsl.alerting import limits, telling
+from pushdsl.applying import stopped_by
 from pushdsl.cli.inputs import add_facts, add_rules, project_of
 from pushdsl.cycle import Project, open_project
 from pushdsl.daemon import Daemon, Spec
@@ -88,7 +89,7 @@ async def _work(
 ) -> int:
     stop, watch = asyncio.Event(), _watch(daemon)
     async with daemon.opened():
-        with _stopped_by_signals(stop):
+        with stopped_by(stop, signal.SIGINT, signal.SIGTERM):
             for name, error in refused.items():
                 _tell_refused(daemon, name, error)
             all_there = await _take_on(daemon, specs, alone=args.tenants is None, allow_zeroing=args.allow_zeroing)
@@ -124,23 +125,6 @@ def _watch(daemon: Daemon) -> Watch:
     watch.intakes = lambda: {name: beside.intake for name, beside in daemon.besides.items()}
     daemon.observer, daemon.alarm, daemon.routes = watch, watch.alarm, routes(watch)
     return watch
-
-
-@contextmanager
-def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """The first Ctrl-C or termination ends the work cleanly."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for one in signals:
-        try:
-            loop.add_signal_handler(one, stop.set)
-        except (NotImplementedError, RuntimeError, ValueError):
-            return (yield)
-    try:
-        yield
-    finally:
-        for one in signals:
-            loop.remove_signal_handler(one)
 
 
 @contextmanager
