@@ -85,16 +85,13 @@ _STATUSES = tuple(Status)
 
 def _recorded(project: Project) -> Recorded:
     url, tenant = project.settings.record_url, project.settings.tenant
-    record = open_existing(url, tenant=tenant)
-    if record is None:
-        return Recorded()
-    with record:
-        stores = tuple(record.summary())
-    work = open_existing_work(url, Pace().now, tenant=tenant)
-    if work is None:
-        return Recorded(stores)
-    with work:
-        return Recorded(stores, work.work(), work.ledger().count_put_aside())
+    if (work := open_existing_work(url, Pace().now, tenant=tenant)) is not None:
+        with work:
+            return Recorded(tuple(work.summary()), work.work(), work.ledger().count_put_aside())
+    if (record := open_existing(url, tenant=tenant)) is not None:  # of a version that had no daemon
+        with record:
+            return Recorded(tuple(record.summary()))
+    return Recorded()
 
 
 def _unplanned(project: Project) -> Unplanned | None:

@@ -25,6 +25,18 @@ NUMBER = Integer().with_variant(BigInteger(), "postgresql")
 
 metadata = MetaData()
 
+
+def _balance() -> list[Column[int] | Column[str]]:
+    """What a SKU in a warehouse comes to; `marks` is the newest event of each source, as JSON."""
+    return [
+        Column("on_hand", BigInteger, nullable=False),
+        Column("allocated", BigInteger, nullable=False),
+        Column("safety", BigInteger, nullable=False),
+        Column("tracked", NUMBER, nullable=False),
+        Column("marks", TEXT, nullable=False),
+    ]
+
+
 meta = Table(
     "meta",
     metadata,
@@ -150,26 +162,18 @@ event = Table(
     Column("kind", TEXT, nullable=False),
     Column("quantity", NUMBER, nullable=False),
     Column("phantom", NUMBER, nullable=False),
-    Column("on_hand", BigInteger, nullable=False),
-    Column("allocated", BigInteger, nullable=False),
-    Column("safety", BigInteger, nullable=False),
-    Column("tracked", NUMBER, nullable=False),
-    Column("marks", TEXT, nullable=False),
+    *_balance(),
     sqlite_with_rowid=False,
 )
 
-# What the events come to. `marks` is the newest event of each source, as JSON.
+# What the events come to.
 balance = Table(
     "balance",
     metadata,
     Column("tenant", TEXT, primary_key=True),
     Column("warehouse", TEXT, primary_key=True),
     Column("sku", TEXT, primary_key=True),
-    Column("on_hand", BigInteger, nullable=False),
-    Column("allocated", BigInteger, nullable=False),
-    Column("safety", BigInteger, nullable=False),
-    Column("tracked", NUMBER, nullable=False),
-    Column("marks", TEXT, nullable=False),
+    *_balance(),
     sqlite_with_rowid=False,
 )
 
